@@ -1,0 +1,19 @@
+//! The nouns of the relay and the decisions about them: no I/O, no runtime, no clock.
+//!
+//! Everything here is a value. Decisions take `now` as an argument and return what to do;
+//! the services do it. The words are those of `docs/glossary.md`.
+
+pub mod destination;
+pub mod fact;
+pub mod header;
+pub mod id;
+pub mod name;
+pub mod progress;
+pub mod record;
+pub mod request;
+pub mod retry;
+pub mod stagger;
+pub mod time;
+
+pub use crate::id::{AccountId, BucketId, EventId, GroupId, InputId, OutputId, SessionId, TokenId};
+pub use crate::time::UnixMs;

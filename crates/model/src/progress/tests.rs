@@ -1,0 +1,51 @@
+//! Tests of the fold.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::fact::{Next, Outcome};
+
+fn event(ms: u64) -> EventId {
+    EventId(Uuid::from_u128((u128::from(ms) << 80) | 0x7000_8000_0000_0000_0001))
+}
+
+fn attempt(event: EventId, attempt: u32, next: Next) -> Fact {
+    let at = UnixMs(1);
+    Fact::AttemptFinished { event, at, attempt, outcome: Outcome::TimedOut, duration_ms: 1, next }
+}
+
+#[test]
+fn facts_applied_twice_change_nothing() {
+    let facts = [
+        attempt(event(1), 1, Next::RetryAt(UnixMs(5))),
+        attempt(event(1), 2, Next::RetryAt(UnixMs(9))),
+        attempt(event(2), 1, Next::End(Ending::Sent)),
+    ];
+    let mut progress = Progress::default();
+    for fact in facts.iter().chain(&facts) {
+        progress.apply(fact);
+    }
+    assert_eq!(progress.of(event(1)), State::Tried(2));
+    assert_eq!(progress.of(event(2)), State::Ended(Ending::Sent));
+    assert_eq!(progress.of(event(3)), State::Tried(0));
+}
+
+#[test]
+fn the_first_ending_stands() {
+    let mut progress = Progress::default();
+    progress.apply(&attempt(event(1), 1, Next::End(Ending::Sent)));
+    progress.apply(&Fact::DeliveryEnded { event: event(1), at: UnixMs(2), ending: Ending::Expired });
+    progress.apply(&attempt(event(1), 2, Next::RetryAt(UnixMs(5))));
+    assert_eq!(progress.of(event(1)), State::Ended(Ending::Sent));
+}
+
+#[test]
+fn what_lies_before_the_horizon_is_forgotten() {
+    let mut progress = Progress::default();
+    for ms in [10, 20, 30] {
+        progress.apply(&attempt(event(ms), 1, Next::End(Ending::Sent)));
+    }
+    progress.forget_before(UnixMs(20));
+    assert_eq!(progress.len(), 2);
+    assert_eq!(progress.of(event(10)), State::Tried(0));
+}
