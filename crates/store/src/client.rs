@@ -1,0 +1,214 @@
+//! The connections to NATS, and what hangs on them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::{self, Context, kv};
+use async_nats::{Client, ConnectOptions, Event};
+use crypto::key::MasterKeys;
+use telemetry::Stop;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::credential::Credentials;
+use crate::directory::Directory;
+use crate::event::Events;
+use crate::fact::Facts;
+use crate::health::Health;
+use crate::keyring::{Keyring, Scope};
+use crate::layout::{self, Layout};
+use crate::publish::Publisher;
+use crate::verification::Verification;
+use crate::{Error, Options};
+
+/// The wait between two tries to set up what must be there before anything works.
+const SETUP_WAIT: Duration = Duration::from_millis(500);
+/// How often NATS is asked whether it is alive; two silences end the connection.
+const PING_EVERY: Duration = Duration::from_secs(5);
+/// The longest wait between two tries to reach NATS again.
+const RECONNECT_WAIT_MAX: Duration = Duration::from_millis(500);
+/// How long an answer of the JetStream API is waited for.
+const API_WAIT: Duration = Duration::from_secs(5);
+
+/// Everything that is kept. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) client: Client,
+    pub(crate) context: Context,
+    pub(crate) layout: Layout,
+    /// Counts how often the connection was made.
+    pub(crate) connected: watch::Receiver<u64>,
+    keyring: Keyring,
+    directory: Directory,
+    events: Events,
+    pub(crate) facts: Facts,
+    verification: Verification,
+    credentials: Credentials,
+    health: Health,
+}
+
+/// What has to run in the background for a [`Store`] to work.
+pub struct Driver {
+    store: Store,
+    options: Options,
+}
+
+impl Store {
+    /// Connects and sets up what must be there, trying until it succeeds or `stop` is given;
+    /// `None` then. The store is of use while [`Driver::run`] runs.
+    pub async fn open(options: Options, masters: MasterKeys, stop: &Stop) -> Option<(Self, Driver)> {
+        loop {
+            match Box::pin(stop.or(Self::try_open(&options, masters.clone()))).await? {
+                Ok(store) => return Some((store.clone(), Driver { store, options })),
+                Err(error) => warn!(error = chain(&error), "the store is not ready; trying again"),
+            }
+            stop.or(tokio::time::sleep(SETUP_WAIT)).await?;
+        }
+    }
+
+    async fn try_open(options: &Options, masters: MasterKeys) -> Result<Self, Error> {
+        let (connections, connected) = watch::channel(0);
+        let client = connect(options, "", connections).await?;
+        let bulk = connect(options, "-bulk", watch::Sender::new(0)).await?;
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(API_WAIT);
+        if options.provision {
+            layout::provision(&context, options).await?;
+        }
+        let keyring = Keyring::new(masters, bucket(&context, layout::KEYRING).await?);
+        for scope in [Scope::System, Scope::Void] {
+            if options.provision {
+                keyring.ensure(scope).await?;
+            } else {
+                keyring.load(scope).await?;
+            }
+        }
+        let directory = Directory::new(bucket(&context, layout::DIRECTORY).await?, keyring.clone());
+        let layout = Layout { shards: options.shards };
+        let publisher = Publisher::new(client.clone());
+        let inner = Inner {
+            events: Events::new(layout, keyring.clone(), publisher.clone(), Publisher::new(bulk), context.clone()),
+            facts: Facts::new(layout, publisher.clone(), context.clone()),
+            verification: Verification::new(client.clone()),
+            credentials: Credentials::new(context.clone(), keyring.clone()),
+            health: Health::new(client.clone(), publisher.clone(), directory.clone()),
+            client,
+            context,
+            layout,
+            connected,
+            keyring,
+            directory,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What people configured.
+    pub fn directory(&self) -> &Directory {
+        &self.inner.directory
+    }
+
+    /// The data keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.inner.keyring
+    }
+
+    /// The log of webhooks.
+    pub fn events(&self) -> &Events {
+        &self.inner.events
+    }
+
+    /// The log of what happened to them.
+    pub fn facts(&self) -> &Facts {
+        &self.inner.facts
+    }
+
+    /// Questions about credentials.
+    pub fn verification(&self) -> &Verification {
+        &self.inner.verification
+    }
+
+    /// Hashes of secrets and the signing key; for `auth` alone, which NATS enforces.
+    pub fn credentials(&self) -> &Credentials {
+        &self.inner.credentials
+    }
+
+    /// Whether the store can take a webhook now.
+    pub fn health(&self) -> &Health {
+        &self.inner.health
+    }
+}
+
+impl Driver {
+    /// Keeps the store current until told to stop.
+    pub async fn run(self, stop: &Stop) {
+        let inner = &self.store.inner;
+        tokio::join!(inner.directory.run(stop), inner.health.run(stop), self.provision_again(stop));
+    }
+
+    /// A server that came back without its streams gets them again.
+    async fn provision_again(&self, stop: &Stop) {
+        let mut connected = self.store.inner.connected.clone();
+        while self.options.provision && matches!(stop.or(connected.changed()).await, Some(Ok(()))) {
+            while let Err(error) = layout::provision(&self.store.inner.context, &self.options).await {
+                warn!(error = chain(&error), "the streams could not be checked; trying again");
+                if stop.or(tokio::time::sleep(SETUP_WAIT)).await.is_none() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn connect(options: &Options, suffix: &str, connections: watch::Sender<u64>) -> Result<Client, Error> {
+    let name = format!("{}{suffix}", options.client_name);
+    let mut connect = ConnectOptions::new()
+        .name(&name)
+        .custom_inbox_prefix(format!("_INBOX.{}", options.client_name))
+        .ping_interval(PING_EVERY)
+        .reconnect_delay_callback(|attempts| {
+            let exponent = u32::try_from(attempts.min(6)).unwrap_or(6);
+            (Duration::from_millis(10) * 2u32.pow(exponent)).min(RECONNECT_WAIT_MAX)
+        })
+        .event_callback(move |event| {
+            note(&event, &connections);
+            std::future::ready(())
+        });
+    if let Some((user, password)) = &options.credentials {
+        connect = connect.user_and_password(user.clone(), password.expose().to_owned());
+    }
+    if let Some(file) = &options.ca_file {
+        connect = connect.require_tls(true).add_root_certificates(file.clone());
+    }
+    connect.connect(options.servers.clone()).await.map_err(|e| Error::unavailable("connect to NATS", e))
+}
+
+fn note(event: &Event, connections: &watch::Sender<u64>) {
+    match event {
+        Event::Connected => {
+            connections.send_modify(|n| *n += 1);
+            info!("connected to NATS");
+        }
+        Event::ServerError(_) | Event::ClientError(_) | Event::SlowConsumer(_) => warn!(%event, "NATS"),
+        Event::Disconnected | Event::LameDuckMode | Event::Draining | Event::Closed => info!(%event, "NATS"),
+    }
+}
+
+async fn bucket(context: &Context, name: &str) -> Result<kv::Store, Error> {
+    context.get_key_value(name).await.map_err(|e| Error::unavailable("open a key-value bucket", e))
+}
+
+/// An error with everything that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

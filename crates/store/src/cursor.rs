@@ -1,0 +1,345 @@
+//! The position of a group on an output: a JetStream consumer, and a cache.
+//!
+//! The cast: `pull` asks NATS for events and reads what it says. `consumer` creates a cursor's
+//! consumer and finds out whether another process works with it. A [`Cursor`] asks for events and gives them out, less those that the facts say have
+//! ended. When its consumer is lost (NATS restarted, nobody pulled for long), it makes a new one
+//! that begins early enough, and folds the facts again: the facts decide what was sent.
+//!
+//! Not needed for correctness: the consumer's own position. It saves reading the window again.
+
+mod consumer;
+mod pull;
+
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use model::progress::{Progress, State};
+use model::{EventId, InputId, UnixMs};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use pull::{Message, Pulls, Signal};
+
+use crate::fact::{CursorKey, From};
+use crate::{Error, Store};
+
+/// How many events of one cursor may be handed out and not yet acknowledged: a destination that
+/// is dead holds up so many events of its own, and nobody else's.
+pub const UNACKED_MAX: usize = 256;
+/// How long JetStream waits for an acknowledgement or a sign of progress before it gives the event
+/// out again.
+pub const ACK_WAIT: Duration = Duration::from_secs(60);
+/// How often an event in hand should be reported as in progress.
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(20);
+/// How long a pull request stands.
+const PULL_EXPIRES: Duration = Duration::from_secs(60);
+/// A pull request that said nothing for so long after its end is taken for lost.
+const PULL_GRACE: Duration = Duration::from_secs(5);
+/// The bytes that one pull request may bring: a few of the largest messages.
+const PULL_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The wait before a pull that NATS refused is tried again.
+const REFUSED_WAIT: Duration = Duration::from_millis(250);
+
+/// A cursor that this process pulls from.
+pub struct Cursor {
+    store: Store,
+    key: CursorKey,
+    window: Duration,
+    name: String,
+    stream: String,
+    /// Answers other processes that ask whether someone works with this cursor.
+    held: Subscriber,
+    pulls: Pulls,
+    /// Changes each time the connection to NATS was made again: standing requests are gone then.
+    connected: watch::Receiver<u64>,
+    progress: Progress,
+    /// The last message of facts that `progress` knows.
+    folded: u64,
+    /// The highest number that the consumer gave to a delivery; a lower one means a new consumer.
+    delivered: u64,
+    /// How many events the standing pull requests may still bring.
+    asked: usize,
+    /// When the standing requests are over, or a refused one may be tried again.
+    deadline: Instant,
+    lost: bool,
+}
+
+/// An event that is due.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// The event.
+    pub event: EventId,
+    /// The input that it came by.
+    pub input: InputId,
+    /// When JetStream stored it, by its clock.
+    pub stored_at: UnixMs,
+    /// How often it was tried, as the facts say.
+    pub tried: u32,
+    /// The event as it lies in the log.
+    pub sealed: Bytes,
+    /// What to acknowledge it by.
+    pub receipt: Receipt,
+}
+
+/// Names one handing-out of an event to JetStream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt(async_nats::Subject);
+
+impl Receipt {
+    /// The receipt that is acknowledged at this subject.
+    pub fn from_subject(subject: String) -> Self {
+        Self(subject.into())
+    }
+}
+
+/// Something happened; hand it to [`Cursor::take`].
+pub struct Happened(What);
+
+enum What {
+    Signal(Option<Signal>),
+    Reconnected,
+    Asked(Option<async_nats::Message>),
+    Overdue,
+}
+
+impl Cursor {
+    /// Attaches to the cursor: makes its consumer unless there is one, takes over what a vanished
+    /// process left unacknowledged, and folds the facts of the window.
+    ///
+    /// `since` is when the group first attached.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; the caller tries again.
+    pub async fn attach(
+        store: &Store,
+        key: CursorKey,
+        window: Duration,
+        since: UnixMs,
+        now: UnixMs,
+    ) -> Result<Self, Error> {
+        let name = consumer::name(&key);
+        let held = consumer::is_held(store, &name).await;
+        let pulls = Pulls::new(store.inner.client.clone()).await?;
+        let subscription = store
+            .inner
+            .client
+            .subscribe(consumer::held_subject(&name))
+            .await
+            .map_err(|e| Error::unavailable("attach to a cursor", e))?;
+        let mut cursor = Self {
+            stream: store.inner.layout.event_stream(key.bucket, key.ephemeral),
+            store: store.clone(),
+            key,
+            window,
+            name,
+            held: subscription,
+            pulls,
+            connected: store.inner.connected.clone(),
+            progress: Progress::default(),
+            folded: 0,
+            delivered: 0,
+            asked: 0,
+            deadline: Instant::now(),
+            lost: false,
+        };
+        let existed = cursor.ensure_consumer(since, now).await?;
+        if existed && !held {
+            consumer::reset(&cursor.store, &cursor.stream, &cursor.name).await?;
+        }
+        cursor.fold(now).await?;
+        Ok(cursor)
+    }
+
+    /// Whether a process works with the cursor; when in doubt, yes.
+    pub async fn is_held(store: &Store, key: &CursorKey) -> bool {
+        consumer::is_held(store, &consumer::name(key)).await
+    }
+
+    /// Whose cursor it is.
+    pub fn key(&self) -> &CursorKey {
+        &self.key
+    }
+
+    /// Asks for events so that up to `wanted` more may come. Asking again while enough were asked
+    /// for does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ask(&mut self, wanted: usize) -> Result<(), Error> {
+        // Small top-ups would cost a request for each event.
+        if self.lost || wanted == 0 || self.asked > wanted / 2 || (self.asked == 0 && Instant::now() < self.deadline) {
+            return Ok(());
+        }
+        let batch = wanted - self.asked;
+        self.pulls.request(&self.stream, &self.name, batch, Some(PULL_EXPIRES)).await?;
+        self.asked += batch;
+        self.deadline = Instant::now() + PULL_EXPIRES + PULL_GRACE;
+        Ok(())
+    }
+
+    /// Asks for up to `wanted` of the events that are there now. When it is over, [`Cursor::is_idle`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ask_now(&mut self, wanted: usize) -> Result<(), Error> {
+        self.pulls.request(&self.stream, &self.name, wanted, None).await?;
+        self.asked += wanted;
+        self.deadline = Instant::now() + PULL_GRACE;
+        Ok(())
+    }
+
+    /// Whether no request stands.
+    pub fn is_idle(&self) -> bool {
+        self.asked == 0
+    }
+
+    /// Waits until something happens. Dropping the future loses nothing.
+    pub async fn happens(&mut self) -> Happened {
+        let overdue = self.asked > 0 || Instant::now() < self.deadline;
+        Happened(tokio::select! {
+            signal = self.pulls.next() => What::Signal(signal),
+            Ok(()) = self.connected.changed() => What::Reconnected,
+            message = self.held.next() => What::Asked(message),
+            () = tokio::time::sleep_until(self.deadline), if overdue => What::Overdue,
+        })
+    }
+
+    /// Takes in what happened; returns an event if one is due by it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: then the cursor [is lost](Cursor::is_lost), or the event comes again later.
+    pub async fn take(&mut self, happened: Happened, now: UnixMs) -> Result<Option<Pulled>, Error> {
+        match happened.0 {
+            What::Signal(Some(Signal::Message(message))) => return self.admit(message, now).await,
+            What::Signal(Some(Signal::Over { left })) => self.asked = self.asked.saturating_sub(left),
+            What::Signal(Some(Signal::NoConsumer)) => self.lost = true,
+            What::Signal(Some(Signal::Refused)) => {
+                self.asked = 0;
+                self.deadline = Instant::now() + REFUSED_WAIT;
+            }
+            What::Signal(Some(Signal::Nothing)) => {}
+            What::Reconnected => {
+                self.asked = 0;
+                self.deadline = Instant::now();
+            }
+            What::Asked(Some(message)) => consumer::say_held(&self.store, message).await,
+            What::Asked(None) | What::Signal(None) => self.lost = true,
+            What::Overdue => self.asked = 0,
+        }
+        Ok(None)
+    }
+
+    /// Whether the consumer is gone; [`Cursor::rebuild`] makes another.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Detaches: stops listening, and gives back `receipts` in this order and whatever else had
+    /// been given out, so that another process gets it at once.
+    pub async fn release(mut self, receipts: Vec<Receipt>) {
+        // Nobody needs to hear that we are gone; not hearing us says it.
+        let _ = self.held.unsubscribe().await;
+        let client = self.store.inner.client.clone();
+        let unheard = self.pulls.close().await;
+        for receipt in receipts.into_iter().chain(unheard) {
+            // What cannot be given back now comes again after the acknowledgement wait.
+            let _ = client.publish(receipt.0, Bytes::from_static(b"-NAK")).await;
+        }
+    }
+
+    /// Makes the consumer again and folds the facts again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; the caller tries again.
+    pub async fn rebuild(&mut self, since: UnixMs, now: UnixMs) -> Result<(), Error> {
+        self.ensure_consumer(since, now).await?;
+        self.fold(now).await?;
+        self.delivered = 0;
+        self.asked = 0;
+        self.deadline = Instant::now();
+        self.lost = false;
+        Ok(())
+    }
+
+    /// Tells JetStream that the event has ended: it is never given out again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; then it may come again.
+    pub async fn acknowledge(&self, receipt: &Receipt) -> Result<(), Error> {
+        self.reply(receipt, Bytes::from_static(b"+ACK")).await
+    }
+
+    /// Gives an event back, to come again after `delay`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; then it comes again after [`ACK_WAIT`].
+    pub async fn give_back(&self, receipt: &Receipt, delay: Duration) -> Result<(), Error> {
+        let payload = match delay.as_nanos() {
+            0 => Bytes::from_static(b"-NAK"),
+            nanos => format!("-NAK {{\"delay\": {nanos}}}").into(),
+        };
+        self.reply(receipt, payload).await
+    }
+
+    /// Tells JetStream that the event is still being worked on.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; then it may be given out again.
+    pub async fn in_progress(&self, receipt: &Receipt) -> Result<(), Error> {
+        self.reply(receipt, Bytes::from_static(b"+WPI")).await
+    }
+
+    async fn reply(&self, receipt: &Receipt, payload: Bytes) -> Result<(), Error> {
+        let published = self.store.inner.client.publish(receipt.0.clone(), payload).await;
+        published.map_err(|e| Error::unavailable("answer for an event", e))
+    }
+
+    async fn admit(&mut self, message: Message, now: UnixMs) -> Result<Option<Pulled>, Error> {
+        self.asked = self.asked.saturating_sub(1);
+        let is_new_consumer = message.delivered <= self.delivered;
+        self.delivered = message.delivered;
+        if is_new_consumer || message.times > 1 {
+            // It was given out before: by a process that is gone, before a restart, or by us.
+            self.refresh(now, is_new_consumer).await?;
+        }
+        match self.progress.of(message.event) {
+            State::Ended(_) => {
+                self.acknowledge(&message.receipt).await?;
+                Ok(None)
+            }
+            State::Tried(tried) => Ok(Some(Pulled {
+                event: message.event,
+                input: message.input,
+                stored_at: message.stored_at,
+                tried,
+                sealed: message.payload,
+                receipt: message.receipt,
+            })),
+        }
+    }
+
+    async fn ensure_consumer(&self, since: UnixMs, now: UnixMs) -> Result<bool, Error> {
+        let last = self.store.facts().last(&self.key).await?.map(|(_, at)| at);
+        let from = last.unwrap_or(since).min(now).minus(self.window).minus(consumer::SLACK);
+        consumer::ensure(&self.store, &self.key, &self.stream, &self.name, self.window, from).await
+    }
+
+    async fn fold(&mut self, now: UnixMs) -> Result<(), Error> {
+        let from = now.minus(self.window).minus(consumer::SLACK);
+        let mut progress = Progress::default();
+        self.folded = self.store.facts().fold(&self.key, From::Time(from), &mut progress).await?;
+        self.progress = progress;
+        Ok(())
+    }
+
+    async fn refresh(&mut self, now: UnixMs, all: bool) -> Result<(), Error> {
+        if all {
+            return self.fold(now).await;
+        }
+        self.folded = self.store.facts().fold(&self.key, From::After(self.folded), &mut self.progress).await?;
+        self.progress.forget_before(now.minus(self.window).minus(consumer::SLACK));
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! The consumer behind a cursor: its settings, its creation, and whether someone works with it.
+
+use std::time::Duration;
+
+use async_nats::client::RequestErrorKind;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::consumer::pull::Config;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use async_nats::jetstream::stream::ConsumerCreateStrictErrorKind;
+use bytes::Bytes;
+use model::UnixMs;
+use tracing::warn;
+
+use super::{ACK_WAIT, UNACKED_MAX};
+use crate::fact::{CursorKey, time};
+use crate::{Error, Store};
+
+/// How much earlier than the window a new consumer begins, and facts are read: clocks differ.
+pub(super) const SLACK: Duration = Duration::from_secs(120);
+/// How long a consumer that nobody pulls from is kept beyond the window.
+const INACTIVE_SLACK: Duration = Duration::from_secs(900);
+/// How long another process is given to say that it works with a cursor. One that is stopped or
+/// cut off does not say so; its events come after [`ACK_WAIT`].
+const HELD_WAIT: Duration = Duration::from_millis(500);
+
+/// The name of a cursor's consumer.
+pub(super) fn name(key: &CursorKey) -> String {
+    format!("{}_{}", key.output.0.simple(), key.group.0.simple())
+}
+
+/// Where processes ask each other about a cursor.
+pub(super) fn held_subject(name: &str) -> String {
+    format!("cursor.held.{name}")
+}
+
+/// Whether another process works with the cursor. When in doubt, yes: then nothing is taken from it.
+pub(super) async fn is_held(store: &Store, name: &str) -> bool {
+    let request = async_nats::Request::new().payload(Bytes::new()).timeout(Some(HELD_WAIT));
+    match store.inner.client.send_request(held_subject(name), request).await {
+        Ok(_) => true,
+        Err(error) => error.kind() != RequestErrorKind::NoResponders,
+    }
+}
+
+/// Answers another process that asked.
+pub(super) async fn say_held(store: &Store, question: async_nats::Message) {
+    let Some(reply) = question.reply else { return };
+    if let Err(error) = store.inner.client.publish(reply, Bytes::new()).await {
+        warn!(%error, "another dispatcher could not be told that a cursor is held");
+    }
+}
+
+/// Makes the consumer unless it is there; returns whether it was.
+pub(super) async fn ensure(
+    store: &Store,
+    key: &CursorKey,
+    stream: &str,
+    name: &str,
+    window: Duration,
+    from: UnixMs,
+) -> Result<bool, Error> {
+    let what = "create a cursor";
+    let config = Config {
+        durable_name: Some(name.to_owned()),
+        deliver_policy: DeliverPolicy::ByStartTime { start_time: time(from)? },
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: ACK_WAIT,
+        max_deliver: -1,
+        filter_subject: store.inner.layout.event_subject(key.bucket, key.ephemeral),
+        max_ack_pending: i64::try_from(UNACKED_MAX).unwrap_or(i64::MAX),
+        inactive_threshold: window + INACTIVE_SLACK,
+        num_replicas: 1,
+        memory_storage: true,
+        ..Config::default()
+    };
+    match store.inner.context.create_consumer_strict_on_stream(config, stream).await {
+        Ok(_) => Ok(false),
+        Err(error) => match error.kind() {
+            ConsumerCreateStrictErrorKind::AlreadyExists => Ok(true),
+            ConsumerCreateStrictErrorKind::JetStream(e)
+                if matches!(e.error_code(), ErrorCode::CONSUMER_ALREADY_EXISTS | ErrorCode::CONSUMER_NAME_EXIST) =>
+            {
+                Ok(true)
+            }
+            _ => Err(Error::unavailable(what, error)),
+        },
+    }
+}
+
+/// Lets everything that was given out and not acknowledged come again, at once and in order.
+pub(super) async fn reset(store: &Store, stream: &str, name: &str) -> Result<(), Error> {
+    let what = "take over a cursor";
+    let stream = store.inner.context.get_stream_no_info(stream).await.map_err(|e| Error::unavailable(what, e))?;
+    stream.reset_consumer(name, None).await.map(|_| ()).map_err(|e| Error::unavailable(what, e))
+}

@@ -1,0 +1,192 @@
+//! Pull requests of a cursor, and what NATS says to them.
+//!
+//! One subscription takes the replies to all requests of a cursor. It has no heartbeat and no
+//! buffer of its own, so an idle cursor costs little; and it goes away with the cursor, so that a
+//! request that still stands then brings nothing to a process that no longer listens.
+
+use std::time::Duration;
+
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::{Client, StatusCode, Subscriber};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use model::{EventId, InputId, UnixMs};
+use tracing::warn;
+
+use super::{PULL_BYTES_MAX, Receipt};
+use crate::Error;
+use crate::event::INPUT_HEADER;
+
+/// What NATS says to a cursor.
+pub(super) enum Signal {
+    /// An event.
+    Message(Message),
+    /// A pull request is over and leaves so many events that it could still have brought.
+    Over {
+        /// How many.
+        left: usize,
+    },
+    /// The consumer is not there.
+    NoConsumer,
+    /// The request was refused for a reason that passes.
+    Refused,
+    /// Nothing to act on.
+    Nothing,
+}
+
+/// An event as it was given out.
+pub(super) struct Message {
+    pub(super) event: EventId,
+    pub(super) input: InputId,
+    pub(super) payload: Bytes,
+    pub(super) receipt: Receipt,
+    /// The consumer's number of this handing-out; it only grows.
+    pub(super) delivered: u64,
+    /// How often this event was given out by this consumer.
+    pub(super) times: i64,
+    /// When JetStream stored it.
+    pub(super) stored_at: UnixMs,
+}
+
+/// The pull requests of a cursor.
+pub(super) struct Pulls {
+    client: Client,
+    inbox: String,
+    replies: Subscriber,
+}
+
+impl Pulls {
+    /// Subscribes to the replies.
+    pub(super) async fn new(client: Client) -> Result<Self, Error> {
+        let inbox = client.new_inbox();
+        let replies = client.subscribe(inbox.clone()).await.map_err(|e| Error::unavailable("subscribe", e))?;
+        Ok(Self { client, inbox, replies })
+    }
+
+    /// Asks a consumer for up to `batch` events within `expires`, or for those that are there now.
+    pub(super) async fn request(
+        &self,
+        stream: &str,
+        consumer: &str,
+        batch: usize,
+        expires: Option<Duration>,
+    ) -> Result<(), Error> {
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
+        let until = match expires {
+            Some(expires) => format!(r#""expires":{}"#, expires.as_nanos()),
+            None => r#""no_wait":true"#.to_owned(),
+        };
+        let payload = format!(r#"{{"batch":{batch},"max_bytes":{PULL_BYTES_MAX},{until}}}"#);
+        let sent = self.client.publish_with_reply(subject, self.inbox.clone(), payload.into()).await;
+        sent.map_err(|e| Error::unavailable("ask for events", e))
+    }
+
+    /// Waits for what NATS says next; `None` when the connection was given up.
+    pub(super) async fn next(&mut self) -> Option<Signal> {
+        self.replies.next().await.map(signal)
+    }
+
+    /// Stops listening, and returns what had been given out unheard.
+    pub(super) async fn close(mut self) -> Vec<Receipt> {
+        if self.replies.unsubscribe().await.is_err() {
+            return Vec::new();
+        }
+        let mut unheard = Vec::new();
+        while let Some(message) = self.replies.next().await {
+            if let Signal::Message(message) = signal(message) {
+                unheard.push(message.receipt);
+            }
+        }
+        unheard
+    }
+}
+
+fn signal(message: async_nats::Message) -> Signal {
+    if let Some(status) = message.status {
+        return status_signal(status, &message);
+    }
+    match event(message) {
+        Some(message) => Signal::Message(message),
+        None => {
+            warn!("a message in an event stream is no event; it is left where it is");
+            Signal::Nothing
+        }
+    }
+}
+
+fn status_signal(status: StatusCode, message: &async_nats::Message) -> Signal {
+    let left = || {
+        let pending = message.headers.as_ref().and_then(|h| h.get("Nats-Pending-Messages"));
+        pending.and_then(|p| p.as_str().parse().ok()).unwrap_or(usize::MAX)
+    };
+    let description = message.description.as_deref().unwrap_or_default();
+    match status {
+        // A heartbeat or flow control.
+        StatusCode::IDLE_HEARTBEAT => Signal::Nothing,
+        StatusCode::NO_RESPONDERS => Signal::NoConsumer,
+        StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Signal::Over { left: left() },
+        _ if description.contains("Consumer Deleted") => Signal::NoConsumer,
+        _ if description.contains("MaxBytes") || description.contains("Completed") => Signal::Over { left: left() },
+        _ => Signal::Refused,
+    }
+}
+
+fn event(message: async_nats::Message) -> Option<Message> {
+    let headers = message.headers.as_ref()?;
+    let event = headers.get(NATS_MESSAGE_ID)?.as_str().parse().ok()?;
+    let input = headers.get(INPUT_HEADER)?.as_str().parse().ok()?;
+    let reply = message.reply.clone()?;
+    let payload = message.payload.clone();
+    let numbers = Numbers::parse(&reply)?;
+    Some(Message {
+        event,
+        input,
+        payload,
+        receipt: Receipt(reply),
+        delivered: numbers.delivered,
+        times: numbers.times,
+        stored_at: numbers.stored_at,
+    })
+}
+
+/// What an acknowledgement subject says of a message. Its form is
+/// `$JS.ACK.<stream>.<consumer>.<times>.<stream sequence>.<consumer sequence>.<time>.<pending>`,
+/// or with domain and account after `ACK` and a random part at the end.
+#[derive(Debug, PartialEq, Eq)]
+struct Numbers {
+    delivered: u64,
+    times: i64,
+    stored_at: UnixMs,
+}
+
+impl Numbers {
+    fn parse(reply: &str) -> Option<Self> {
+        let parts: Vec<&str> = reply.split('.').collect();
+        let first = match parts.len() {
+            9 => 4,
+            11.. => 6,
+            _ => return None,
+        };
+        let nanos: u64 = parts.get(first + 3)?.parse().ok()?;
+        Some(Self {
+            times: parts.get(first)?.parse().ok()?,
+            delivered: parts.get(first + 2)?.parse().ok()?,
+            stored_at: UnixMs(nanos / 1_000_000),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledgement_subjects_of_both_forms_are_read() {
+        let expected = Numbers { delivered: 7, times: 2, stored_at: UnixMs(1_700_000_000_123) };
+        let short = "$JS.ACK.EVENT_1.name.2.100.7.1700000000123456789.5";
+        let long = "$JS.ACK.dom.hash.EVENT_1.name.2.100.7.1700000000123456789.5.rnd";
+        assert_eq!(Numbers::parse(short), Some(expected));
+        assert_eq!(Numbers::parse(long).map(|n| n.delivered), Some(7));
+        assert_eq!(Numbers::parse("$JS.ACK.x"), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! What people configured, held in memory by watching, written with compare-and-swap.
+//!
+//! Every value is sealed: buckets, inputs, outputs and groups under their bucket's data key, so
+//! that they cannot be read once the bucket is deleted; accounts, tokens and signers under the
+//! system's. Keys carry ids alone.
+
+mod maps;
+mod record;
+mod watch;
+mod write;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use async_nats::jetstream::kv;
+use crypto::session::PublicKey;
+use model::record::{Account, Bucket, Group, Input, Output, Token};
+use model::{AccountId, BucketId, GroupId, InputId, OutputId, TokenId};
+use tokio::sync::{broadcast, watch as watched};
+
+pub use record::{Key, Record};
+pub use write::Revision;
+
+use crate::Error;
+use crate::keyring::Keyring;
+use maps::Maps;
+
+/// How many changes a listener may be behind before it is told to look at everything again.
+const CHANGES_MAX: usize = 1024;
+/// How long a writer waits for its own change to come back through the watch.
+const READ_OWN_WRITE_MAX: Duration = Duration::from_secs(5);
+
+/// The directory. Clones share it.
+#[derive(Clone)]
+pub struct Directory {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    kv: kv::Store,
+    keyring: Keyring,
+    maps: RwLock<Maps>,
+    changes: broadcast::Sender<Key>,
+    /// The revision that the maps show; `None` until they were loaded once.
+    seen: watched::Sender<Option<u64>>,
+}
+
+/// A record and the revision to name when it is written back.
+#[derive(Clone, Debug)]
+pub struct Versioned<T> {
+    /// The record.
+    pub record: Arc<T>,
+    /// Its revision.
+    pub revision: Revision,
+}
+
+impl Directory {
+    pub(crate) fn new(kv: kv::Store, keyring: Keyring) -> Self {
+        let (changes, _) = broadcast::channel(CHANGES_MAX);
+        let (seen, _) = watched::channel(None);
+        Self { inner: Arc::new(Inner { kv, keyring, maps: RwLock::default(), changes, seen }) }
+    }
+
+    /// Waits until everything was loaded once.
+    pub async fn loaded(&self) {
+        // The sender lives as long as we do, so this cannot fail.
+        let _ = self.inner.seen.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Whether everything was loaded once.
+    pub fn is_loaded(&self) -> bool {
+        self.inner.seen.borrow().is_some()
+    }
+
+    /// The keys that change from now on. A listener that lags looks at everything again.
+    pub fn changes(&self) -> broadcast::Receiver<Key> {
+        self.inner.changes.subscribe()
+    }
+
+    /// The account of that id.
+    pub fn account(&self, id: AccountId) -> Option<Versioned<Account>> {
+        self.maps().accounts.get(&id).cloned()
+    }
+
+    /// Every account, in no order.
+    pub fn accounts(&self) -> Vec<Versioned<Account>> {
+        self.maps().accounts.values().cloned().collect()
+    }
+
+    /// The bucket of that id.
+    pub fn bucket(&self, id: BucketId) -> Option<Versioned<Bucket>> {
+        self.maps().buckets.get(&id).cloned()
+    }
+
+    /// The buckets of an account, oldest first.
+    pub fn buckets_of(&self, account: AccountId) -> Vec<Versioned<Bucket>> {
+        let mut all: Vec<_> = self.maps().buckets.values().filter(|b| b.record.account == account).cloned().collect();
+        all.sort_by_key(|b| (b.record.created_at, b.record.id));
+        all
+    }
+
+    /// The input of that id.
+    pub fn input(&self, id: InputId) -> Option<Versioned<Input>> {
+        self.maps().inputs.get(&id).cloned()
+    }
+
+    /// The inputs of a bucket, oldest first.
+    pub fn inputs_of(&self, bucket: BucketId) -> Vec<Versioned<Input>> {
+        let maps = self.maps();
+        let mut all: Vec<_> = maps.inputs_of(bucket).filter_map(|id| maps.inputs.get(id)).cloned().collect();
+        all.sort_by_key(|i| (i.record.created_at, i.record.id));
+        all
+    }
+
+    /// The output of that id.
+    pub fn output(&self, id: OutputId) -> Option<Versioned<Output>> {
+        self.maps().outputs.get(&id).cloned()
+    }
+
+    /// The outputs of a bucket, oldest first.
+    pub fn outputs_of(&self, bucket: BucketId) -> Vec<Versioned<Output>> {
+        let maps = self.maps();
+        let mut all: Vec<_> = maps.outputs_of(bucket).filter_map(|id| maps.outputs.get(id)).cloned().collect();
+        all.sort_by_key(|o| (o.record.created_at, o.record.id));
+        all
+    }
+
+    /// The token of that id.
+    pub fn token(&self, id: TokenId) -> Option<Versioned<Token>> {
+        self.maps().tokens.get(&id).cloned()
+    }
+
+    /// The tokens of an account, oldest first.
+    pub fn tokens_of(&self, account: AccountId) -> Vec<Versioned<Token>> {
+        let mut all: Vec<_> = self.maps().tokens.values().filter(|t| t.record.account == account).cloned().collect();
+        all.sort_by_key(|t| (t.record.created_at, t.record.id));
+        all
+    }
+
+    /// The group of that id on that output.
+    pub fn group(&self, output: OutputId, group: GroupId) -> Option<Versioned<Group>> {
+        self.maps().groups.get(&(output, group)).cloned()
+    }
+
+    /// Every group of every output, in no order.
+    pub fn groups(&self) -> Vec<Versioned<Group>> {
+        self.maps().groups.values().cloned().collect()
+    }
+
+    /// The public keys that session tokens may be signed with.
+    pub fn signers(&self) -> Vec<PublicKey> {
+        self.maps().signers.values().map(|s| *s.record).collect()
+    }
+
+    fn maps(&self) -> RwLockReadGuard<'_, Maps> {
+        self.inner.maps.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the maps show this revision, so that a writer reads its own write.
+    async fn shows(&self, revision: u64) -> Result<(), Error> {
+        let mut seen = self.inner.seen.subscribe();
+        let shown = seen.wait_for(|seen| seen.is_some_and(|seen| seen >= revision));
+        match tokio::time::timeout(READ_OWN_WRITE_MAX, shown).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::timed_out("see a change of the directory")),
+        }
+    }
+}

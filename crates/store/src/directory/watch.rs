@@ -1,0 +1,123 @@
+//! Follows the directory: loads everything once, then applies each change as it comes.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use async_nats::jetstream::kv::{Entry, Operation};
+use crypto::seal::Kind;
+use futures_util::StreamExt;
+use telemetry::Stop;
+use tracing::{info, warn};
+
+use super::{Directory, Key, Revision};
+use crate::Error;
+use crate::keyring::Scope;
+
+/// The wait before the watch is set up again after it broke.
+const REWATCH_WAIT: Duration = Duration::from_millis(500);
+/// How often a record whose data key has not arrived is tried again.
+const KEY_TRIES: u32 = 5;
+
+impl Directory {
+    /// Follows the directory until told to stop. Everything is loaded again whenever the watch
+    /// breaks; records that were removed meanwhile are then told by their delete markers.
+    pub(crate) async fn run(&self, stop: &Stop) {
+        while !stop.is_given() {
+            match Box::pin(stop.or(self.follow())).await {
+                None => return,
+                Some(Ok(())) => info!("the watch of the directory ended; starting it again"),
+                Some(Err(error)) => warn!(%error, "the watch of the directory broke; starting it again"),
+            }
+            stop.or(tokio::time::sleep(REWATCH_WAIT)).await;
+        }
+    }
+
+    async fn follow(&self) -> Result<(), Error> {
+        let broken = |e| Error::unavailable("watch the directory", e);
+        let last = self.last_revision().await?;
+        if last == 0 {
+            self.saw(0);
+        }
+        let mut entries = self
+            .inner
+            .kv
+            .watch_many_with_history([">"])
+            .await
+            .map_err(|e| Error::unavailable("watch the directory", e))?;
+        while let Some(entry) = entries.next().await {
+            let entry = entry.map_err(|e| broken(Box::new(e)))?;
+            let loaded = entry.revision >= last;
+            self.apply(&entry).await?;
+            if loaded || self.is_loaded() {
+                self.saw(entry.revision);
+            }
+        }
+        Ok(())
+    }
+
+    async fn last_revision(&self) -> Result<u64, Error> {
+        let info = self.inner.kv.stream.get_info().await.map_err(|e| Error::unavailable("read the directory", e))?;
+        Ok(info.state.last_sequence)
+    }
+
+    fn saw(&self, revision: u64) {
+        self.inner.seen.send_if_modified(|seen| {
+            let newer = seen.is_none_or(|seen| seen < revision);
+            if newer {
+                *seen = Some(revision);
+            }
+            newer
+        });
+    }
+
+    async fn apply(&self, entry: &Entry) -> Result<(), Error> {
+        let Some(key) = Key::parse(&entry.key) else {
+            return Ok(());
+        };
+        match entry.operation {
+            Operation::Put => match self.open(&key, entry).await {
+                Ok(json) => self.put(&key, &json, entry.revision),
+                Err(error @ Error::Unavailable { .. }) => return Err(error),
+                // One bad record must not take the others away.
+                Err(error) => warn!(%key, %error, "a record of the directory is left out"),
+            },
+            Operation::Delete | Operation::Purge => {
+                self.inner.maps.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                if let Key::Bucket(id) = key {
+                    self.inner.keyring.forget(Scope::Bucket(id));
+                }
+            }
+        }
+        // Nobody listening is fine.
+        let _ = self.inner.changes.send(key);
+        Ok(())
+    }
+
+    async fn open(&self, key: &Key, entry: &Entry) -> Result<bytes::Bytes, Error> {
+        let mut tried = 0;
+        loop {
+            let opened =
+                self.inner.keyring.open(key.scope(), Kind::Record, entry.key.as_bytes(), entry.value.clone()).await;
+            match opened {
+                // A follower of a replicated keyring may show the key a moment after the record.
+                Err(Error::NoKey { .. }) if tried < KEY_TRIES && !self.is_gone(&entry.key).await => {
+                    tried += 1;
+                    tokio::time::sleep(REWATCH_WAIT / 5).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Whether the record was deleted meanwhile, and its key with it.
+    async fn is_gone(&self, key: &str) -> bool {
+        matches!(self.inner.kv.get(key).await, Ok(None))
+    }
+
+    fn put(&self, key: &Key, json: &[u8], revision: u64) {
+        let mut maps = self.inner.maps.write().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = maps.put(key, json, Revision(revision)) {
+            warn!(%key, %error, "a record of the directory cannot be read");
+        }
+    }
+}

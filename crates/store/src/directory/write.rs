@@ -1,0 +1,112 @@
+//! Writes to the directory: each names the revision that it replaces.
+
+use async_nats::jetstream::kv;
+use bytes::Bytes;
+use crypto::seal::Kind;
+use model::{AccountId, record};
+use uuid::Uuid;
+
+use super::{Directory, Key, Record};
+use crate::Error;
+use crate::keyring::Scope;
+
+/// Which state of a record a write replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision(pub(super) u64);
+
+impl Directory {
+    /// Writes a new record and waits until this process sees it. A bucket gets its data key first.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when there is one under its key; [`Error::Unavailable`].
+    pub async fn create<T: Record>(&self, record: &T) -> Result<Revision, Error> {
+        let key = record.key();
+        if let Key::Bucket(_) = key {
+            self.inner.keyring.ensure(key.scope()).await?;
+        }
+        let value = self.seal(&key, record)?;
+        let revision = self.inner.kv.create(key.to_string(), value).await.map_err(|e| match e.kind() {
+            kv::CreateErrorKind::AlreadyExists => Error::Exists,
+            _ => Error::unavailable("create a record", e),
+        })?;
+        self.shows(revision).await?;
+        Ok(Revision(revision))
+    }
+
+    /// Replaces the record that was read at `revision`, and waits until this process sees it.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it was changed since; [`Error::Unavailable`].
+    pub async fn update<T: Record>(&self, record: &T, revision: Revision) -> Result<Revision, Error> {
+        let key = record.key();
+        let value = self.seal(&key, record)?;
+        let revision = self.inner.kv.update(key.to_string(), value, revision.0).await.map_err(|e| match e.kind() {
+            kv::UpdateErrorKind::WrongLastRevision => Error::Conflict,
+            _ => Error::unavailable("update a record", e),
+        })?;
+        self.shows(revision).await?;
+        Ok(Revision(revision))
+    }
+
+    /// Deletes a record, and waits until this process sees that it is gone. What is not there
+    /// stays so. With a bucket its data keys are destroyed: what was sealed under them is lost.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn delete(&self, key: &Key) -> Result<(), Error> {
+        self.inner.kv.delete(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
+        if let Key::Bucket(id) = key {
+            self.inner.keyring.destroy(Scope::Bucket(*id)).await?;
+        }
+        let entry = self.inner.kv.entry(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
+        match entry {
+            Some(marker) => self.shows(marker.revision).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a name for an account, so that two writers cannot both use it.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when it is taken; [`Error::Unavailable`].
+    pub async fn claim(&self, account: AccountId, kind: &str, name: &str) -> Result<(), Error> {
+        match self.inner.kv.create(claim_key(account, kind, name), Bytes::new()).await {
+            Ok(_) => Ok(()),
+            Err(e) if e.kind() == kv::CreateErrorKind::AlreadyExists => Err(Error::Exists),
+            Err(e) => Err(Error::unavailable("claim a name", e)),
+        }
+    }
+
+    /// Gives a claimed name back.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn release(&self, account: AccountId, kind: &str, name: &str) -> Result<(), Error> {
+        let key = claim_key(account, kind, name);
+        self.inner.kv.purge(key).await.map_err(|e| Error::unavailable("release a name", e))
+    }
+
+    /// Writes that a group has attached, unless that is written already.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ensure_group(&self, group: &record::Group) -> Result<(), Error> {
+        if self.group(group.output, group.id).is_some() {
+            return Ok(());
+        }
+        match self.create(group).await {
+            Ok(_) | Err(Error::Exists) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn seal<T: Record>(&self, key: &Key, record: &T) -> Result<Bytes, Error> {
+        let json = serde_json::to_vec(record).map_err(|e| Error::unreadable(key, e))?;
+        self.inner.keyring.seal(key.scope(), Kind::Record, key.to_string().as_bytes(), &json)
+    }
+}
+
+/// Names are user text, so the key carries a UUID made from them (version 5, RFC 9562).
+fn claim_key(account: AccountId, kind: &str, name: &str) -> String {
+    format!("claim.{kind}.{}", Uuid::new_v5(&account.0, name.as_bytes()).simple())
+}

@@ -1,0 +1,204 @@
+//! The log of webhooks: sealed, appended, and opened again.
+
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::stream::DirectGetErrorKind;
+use bytes::Bytes;
+use crypto::seal::{self, Kind};
+use model::request::{Chunks, Request};
+use model::{BucketId, EventId, InputId};
+use prost::Message;
+use tokio::sync::Semaphore;
+
+use crate::Error;
+use crate::keyring::{Keyring, Scope};
+use crate::layout::{self, Layout};
+use crate::publish::{Publication, Publisher};
+
+/// How long an append is tried before its caller is told that it was not possible: within the
+/// patience of the senders of webhooks, and longer than a server needs to start again.
+pub const APPEND_BUDGET: Duration = Duration::from_secs(4);
+/// The largest body that lies in its event, in bytes; larger ones are cut into pieces.
+pub const INLINE_BYTES_MAX: usize = 1024 * 1024;
+/// The size of a piece of a large body, in bytes.
+pub const CHUNK_BYTES: usize = 768 * 1024;
+/// How many webhooks for inputs that don't exist are written at a time.
+const VOID_APPENDS_MAX: usize = 16;
+/// The message header that names the input.
+pub(crate) const INPUT_HEADER: &str = "Relay-Input";
+
+/// Where an event is appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To a bucket's log.
+    Bucket {
+        /// The bucket.
+        bucket: BucketId,
+        /// Whether it is kept in memory only.
+        ephemeral: bool,
+    },
+    /// Nowhere: the input does not exist. It costs the same writes and the same time, so that
+    /// nobody learns from the answer which inputs exist.
+    Void,
+}
+
+/// The log of webhooks. Clones share it.
+pub struct Events {
+    layout: Layout,
+    keyring: Keyring,
+    publisher: Publisher,
+    bulk: Publisher,
+    context: Context,
+    void: Semaphore,
+}
+
+impl Events {
+    pub(crate) fn new(
+        layout: Layout,
+        keyring: Keyring,
+        publisher: Publisher,
+        bulk: Publisher,
+        context: Context,
+    ) -> Self {
+        Self { layout, keyring, publisher, bulk, context, void: Semaphore::new(VOID_APPENDS_MAX) }
+    }
+
+    /// Seals a webhook and appends it to the log. Done only when the log has acknowledged it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it was not acknowledged within [`APPEND_BUDGET`]; it may have
+    /// been stored all the same. [`Error::NoKey`] when the bucket was deleted meanwhile.
+    pub async fn append(&self, to: Target, event: EventId, input: InputId, request: &Request) -> Result<(), Error> {
+        let (scope, subject) = match to {
+            Target::Bucket { bucket, ephemeral } => {
+                (Scope::Bucket(bucket), self.layout.event_subject(bucket, ephemeral))
+            }
+            Target::Void => (Scope::Void, layout::VOID_SUBJECT.to_owned()),
+        };
+        if let Target::Bucket { .. } = to {
+            self.keyring.load(scope).await?;
+        }
+        let payload = self.keyring.seal(scope, Kind::Event, &event_subject(event, input), &request.encode_to_vec())?;
+        let publication = Publication {
+            what: "append an event",
+            subject,
+            id: Some(event.to_string()),
+            headers: &[(INPUT_HEADER, input.to_string())],
+            payload,
+        };
+        self.publish(to, &self.publisher, &publication).await.map(|_| ())
+    }
+
+    /// Seals a piece of a large body and appends it; the event names the returned sequence.
+    ///
+    /// # Errors
+    /// As [`Events::append`].
+    pub async fn append_chunk(&self, to: Target, event: EventId, index: u32, data: &[u8]) -> Result<u64, Error> {
+        let (scope, subject) = match to {
+            Target::Bucket { bucket, ephemeral } => {
+                (Scope::Bucket(bucket), self.layout.chunk_subject(bucket, ephemeral))
+            }
+            Target::Void => (Scope::Void, layout::VOID_SUBJECT.to_owned()),
+        };
+        if let Target::Bucket { .. } = to {
+            self.keyring.load(scope).await?;
+        }
+        let name = scope.to_string();
+        let context = chunk_context(&name, &event, index);
+        let payload = self.keyring.seal_part(scope, &context, data)?;
+        let publication = Publication {
+            what: "append a piece of a body",
+            subject,
+            id: Some(format!("{event}.{index}")),
+            headers: &[],
+            payload,
+        };
+        self.publish(to, &self.bulk, &publication).await
+    }
+
+    /// Opens an event as it lies in the log.
+    ///
+    /// # Errors
+    /// [`Error::Sealed`] when it was changed or its key is another; [`Error::NoKey`] when its
+    /// bucket was deleted; [`Error::Unreadable`].
+    pub async fn open(
+        &self,
+        bucket: BucketId,
+        event: EventId,
+        input: InputId,
+        sealed: Bytes,
+    ) -> Result<Request, Error> {
+        let scope = Scope::Bucket(bucket);
+        let opened = self.keyring.open(scope, Kind::Event, &event_subject(event, input), sealed).await?;
+        Request::decode(opened).map_err(|e| Error::unreadable(format_args!("event {event}"), e))
+    }
+
+    /// Reads and opens piece number `index` of an event's body.
+    ///
+    /// # Errors
+    /// As [`Events::open`]; [`Error::Unavailable`] also when the piece is no longer kept.
+    pub async fn open_chunk(
+        &self,
+        bucket: BucketId,
+        ephemeral: bool,
+        event: EventId,
+        chunks: &Chunks,
+        index: usize,
+    ) -> Result<Bytes, Error> {
+        let gone = || Error::timed_out("read a piece of a body");
+        let sequence = chunks.sequences.get(index).copied().ok_or_else(gone)?;
+        let stream = self
+            .context
+            .get_stream_no_info(self.layout.chunk_stream(ephemeral))
+            .await
+            .map_err(|e| Error::unavailable("read a piece of a body", e))?;
+        let message = stream.direct_get(sequence).await.map_err(|e| Error::unavailable("read a piece of a body", e))?;
+        let scope = Scope::Bucket(bucket);
+        let name = scope.to_string();
+        let index = u32::try_from(index).map_err(|_| gone())?;
+        self.keyring.open_part(scope, &chunk_context(&name, &event, index), message.payload).await
+    }
+
+    /// The sequence of a bucket's last event; `None` when none is kept.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn last(&self, bucket: BucketId, ephemeral: bool) -> Result<Option<u64>, Error> {
+        let what = "read the last event";
+        let stream = self.layout.event_stream(bucket, ephemeral);
+        let stream = self.context.get_stream_no_info(stream).await.map_err(|e| Error::unavailable(what, e))?;
+        match stream.direct_get_last_for_subject(self.layout.event_subject(bucket, ephemeral)).await {
+            Ok(message) => Ok(Some(message.sequence)),
+            Err(e) if e.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::unavailable(what, e)),
+        }
+    }
+
+    async fn publish(&self, to: Target, over: &Publisher, publication: &Publication<'_>) -> Result<u64, Error> {
+        match to {
+            Target::Bucket { .. } => over.publish(publication, APPEND_BUDGET).await,
+            Target::Void => {
+                let place = tokio::time::timeout(APPEND_BUDGET, self.void.acquire()).await;
+                let Ok(Ok(_place)) = place else {
+                    return Err(Error::timed_out(publication.what));
+                };
+                over.publish(publication, APPEND_BUDGET).await
+            }
+        }
+    }
+}
+
+/// What ties a sealed event to its id and input.
+fn event_subject(event: EventId, input: InputId) -> [u8; 32] {
+    let mut subject = [0; 32];
+    subject[..16].copy_from_slice(event.as_bytes());
+    subject[16..].copy_from_slice(input.0.as_bytes());
+    subject
+}
+
+/// What ties a sealed piece to its event and place. Cutting off the end shows as a body that is
+/// shorter than the event says.
+fn chunk_context<'a>(scope: &'a str, event: &'a EventId, index: u32) -> seal::Context<'a> {
+    seal::Context { kind: Kind::Chunk, scope, subject: event.as_bytes(), index, last: false }
+}

@@ -1,0 +1,151 @@
+//! The log of what happened to deliveries: appended, and read back to fold.
+
+use std::time::Duration;
+
+use async_nats::datetime::from_nanos;
+use async_nats::jetstream::Context;
+use async_nats::jetstream::consumer::pull::OrderedConfig;
+use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::stream::DirectGetErrorKind;
+use futures_util::StreamExt;
+use model::fact::{self, Fact};
+use model::progress::Progress;
+use model::{BucketId, GroupId, OutputId, UnixMs};
+
+use crate::Error;
+use crate::layout::Layout;
+use crate::publish::{Publication, Publisher};
+
+/// How long an append is tried before its caller is told.
+const APPEND_BUDGET: Duration = Duration::from_secs(4);
+/// How long the next message of a read is waited for.
+const READ_WAIT: Duration = Duration::from_secs(5);
+
+/// Whose facts: the deliveries of a group on an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CursorKey {
+    /// The bucket of the output.
+    pub bucket: BucketId,
+    /// The output.
+    pub output: OutputId,
+    /// The group.
+    pub group: GroupId,
+    /// Whether the bucket's events are kept in memory only. Its facts are kept like others.
+    pub ephemeral: bool,
+}
+
+/// From where facts are read.
+#[derive(Clone, Copy, Debug)]
+pub enum From {
+    /// From this time on.
+    Time(UnixMs),
+    /// After this sequence.
+    After(u64),
+}
+
+/// The log of facts. Clones share it.
+#[derive(Clone)]
+pub struct Facts {
+    layout: Layout,
+    publisher: Publisher,
+    context: Context,
+}
+
+impl Facts {
+    pub(crate) fn new(layout: Layout, publisher: Publisher, context: Context) -> Self {
+        Self { layout, publisher, context }
+    }
+
+    /// Appends facts, in order, as one message. Done only when the log has acknowledged them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; appending the same facts again is harmless.
+    pub async fn append(&self, key: &CursorKey, facts: &[Fact]) -> Result<(), Error> {
+        let publication = Publication {
+            what: "append facts",
+            subject: self.subject(key),
+            id: None,
+            headers: &[],
+            payload: fact::encode(facts).into(),
+        };
+        self.publisher.publish(&publication, APPEND_BUDGET).await.map(|_| ())
+    }
+
+    /// Applies every fact of a cursor that is in the log now to `progress`, and returns the
+    /// sequence of the last; 0 when there is none at all.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Unreadable`] when a fact is of a later version.
+    pub async fn fold(&self, key: &CursorKey, from: From, progress: &mut Progress) -> Result<u64, Error> {
+        self.read(key, from, |fact| progress.apply(fact)).await
+    }
+
+    /// Calls `each` with every fact of a cursor that is in the log now, in order, and returns the
+    /// sequence of the last; 0 when there is none at all.
+    ///
+    /// # Errors
+    /// As [`Facts::fold`].
+    pub async fn read(&self, key: &CursorKey, from: From, mut each: impl FnMut(&Fact)) -> Result<u64, Error> {
+        let what = "read facts";
+        let Some((last, last_at)) = self.last(key).await? else {
+            return Ok(0);
+        };
+        let policy = match from {
+            From::After(sequence) if sequence >= last => return Ok(last),
+            From::After(sequence) => DeliverPolicy::ByStartSequence { start_sequence: sequence + 1 },
+            From::Time(at) if at > last_at => return Ok(last),
+            From::Time(at) => DeliverPolicy::ByStartTime { start_time: time(at)? },
+        };
+        let config = OrderedConfig {
+            filter_subject: self.subject(key),
+            deliver_policy: policy,
+            replay_policy: ReplayPolicy::Instant,
+            ..OrderedConfig::default()
+        };
+        let stream = self.layout.fact_stream(key.bucket);
+        let consumer =
+            self.context.create_consumer_on_stream(config, &stream).await.map_err(|e| Error::unavailable(what, e))?;
+        let mut messages = consumer.messages().await.map_err(|e| Error::unavailable(what, e))?;
+        loop {
+            let message = tokio::time::timeout(READ_WAIT, messages.next()).await;
+            let Ok(Some(message)) = message else {
+                return Err(Error::timed_out(what));
+            };
+            let message = message.map_err(|e| Error::unavailable(what, e))?;
+            let sequence = message.info().map_err(|e| Error::unavailable(what, e))?.stream_sequence;
+            let facts = fact::decode(&message.payload)
+                .map_err(|e| Error::unreadable(format_args!("message {sequence} of {stream}"), e))?;
+            facts.iter().for_each(&mut each);
+            if sequence >= last {
+                return Ok(sequence);
+            }
+        }
+    }
+
+    /// The sequence and time of a cursor's last facts.
+    pub(crate) async fn last(&self, key: &CursorKey) -> Result<Option<(u64, UnixMs)>, Error> {
+        let what = "read facts";
+        let stream = self
+            .context
+            .get_stream_no_info(self.layout.fact_stream(key.bucket))
+            .await
+            .map_err(|e| Error::unavailable(what, e))?;
+        match stream.direct_get_last_for_subject(self.subject(key)).await {
+            Ok(message) => {
+                let millis = message.time.unix_timestamp_nanos() / 1_000_000;
+                Ok(Some((message.sequence, UnixMs(u64::try_from(millis).unwrap_or(0)))))
+            }
+            Err(e) if e.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::unavailable(what, e)),
+        }
+    }
+
+    fn subject(&self, key: &CursorKey) -> String {
+        self.layout.fact_subject(key.bucket, key.output, key.group)
+    }
+}
+
+/// A time as JetStream's client wants it.
+pub(crate) fn time(at: UnixMs) -> Result<async_nats::datetime::DateTime, Error> {
+    from_nanos(i128::from(at.0) * 1_000_000).map_err(|e| Error::unavailable("say a time", e))
+}

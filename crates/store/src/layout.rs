@@ -1,0 +1,161 @@
+//! The streams and key-value buckets: their names, subjects, settings, and how they are created.
+//!
+//! A subject carries ids only, never user text, and exactly one subject stands for one bucket,
+//! because JetStream serves consumers with a literal filter far faster than any other.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
+use async_nats::jetstream::{Context, kv};
+use model::{BucketId, GroupId, OutputId};
+
+use crate::{Error, Options};
+
+/// How long JetStream remembers message ids, to store a webhook once however often it is published.
+pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// How many consumers a stream may have. The server's own default is 1,000.
+pub const CONSUMERS_MAX: i32 = 20_000;
+/// How long pieces of large ephemeral bodies and ephemeral events are kept: the longest window
+/// that memory is spent on.
+pub const EPHEMERAL_AGE_MAX: Duration = Duration::from_secs(3600);
+/// How many revisions of a directory record are kept.
+pub const DIRECTORY_HISTORY: i64 = 10;
+/// How many webhooks for inputs that don't exist are kept: none is ever read.
+const VOID_MESSAGES_MAX: i64 = 64;
+
+/// The stream of webhooks for inputs that do not exist.
+pub(crate) const VOID: &str = "VOID";
+/// Its subject.
+pub(crate) const VOID_SUBJECT: &str = "void";
+/// The key-value buckets.
+pub(crate) const DIRECTORY: &str = "directory";
+/// Data keys, wrapped.
+pub(crate) const KEYRING: &str = "keyring";
+/// Hashes of token secrets.
+pub(crate) const CREDENTIAL: &str = "credential";
+
+/// Where things of a bucket lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) shards: u16,
+}
+
+impl Layout {
+    /// The shard of a bucket: the same everywhere and always.
+    fn shard(&self, bucket: BucketId) -> u16 {
+        // A version 4 UUID is random; its low bits are as good as a hash of it.
+        let low = bucket.0.as_u128() & u128::from(u32::MAX);
+        u16::try_from(low % u128::from(self.shards)).unwrap_or(0)
+    }
+
+    pub(crate) fn event_stream(&self, bucket: BucketId, ephemeral: bool) -> String {
+        if ephemeral { "EPHEMERAL".to_owned() } else { format!("EVENT_{}", self.shard(bucket)) }
+    }
+
+    pub(crate) fn event_subject(&self, bucket: BucketId, ephemeral: bool) -> String {
+        if ephemeral {
+            format!("ephemeral.{}", bucket.0.simple())
+        } else {
+            format!("event.{}.{}", self.shard(bucket), bucket.0.simple())
+        }
+    }
+
+    pub(crate) fn chunk_stream(&self, ephemeral: bool) -> &'static str {
+        if ephemeral { "EPHEMERAL_CHUNK" } else { "CHUNK" }
+    }
+
+    pub(crate) fn chunk_subject(&self, bucket: BucketId, ephemeral: bool) -> String {
+        let kind = if ephemeral { "ephemeral_chunk" } else { "chunk" };
+        format!("{kind}.{}", bucket.0.simple())
+    }
+
+    pub(crate) fn fact_stream(&self, bucket: BucketId) -> String {
+        format!("FACT_{}", self.shard(bucket))
+    }
+
+    pub(crate) fn fact_subject(&self, bucket: BucketId, output: OutputId, group: GroupId) -> String {
+        let (bucket, output, group) = (bucket.0.simple(), output.0.simple(), group.0.simple());
+        format!("fact.{}.{bucket}.{output}.{group}", self.shard_of(bucket.as_uuid()))
+    }
+
+    fn shard_of(&self, bucket: &uuid::Uuid) -> u16 {
+        self.shard(BucketId(*bucket))
+    }
+}
+
+/// Creates every stream and bucket that is not there, and brings the settings of the others up to date.
+///
+/// # Errors
+/// When NATS does not answer or refuses; the caller tries again.
+pub(crate) async fn provision(context: &Context, options: &Options) -> Result<(), Error> {
+    for config in streams(options) {
+        context.create_or_update_stream(config).await.map_err(|e| Error::unavailable("create a stream", e))?;
+    }
+    for config in buckets(options) {
+        context
+            .create_or_update_key_value(config)
+            .await
+            .map_err(|e| Error::unavailable("create a key-value bucket", e))?;
+    }
+    Ok(())
+}
+
+fn streams(options: &Options) -> Vec<Config> {
+    let mut all = Vec::new();
+    for shard in 0..options.shards {
+        all.push(Config {
+            duplicate_window: DUPLICATE_WINDOW,
+            ..stream(options, &format!("EVENT_{shard}"), &format!("event.{shard}.*"))
+        });
+        all.push(stream(options, &format!("FACT_{shard}"), &format!("fact.{shard}.*.*.*")));
+    }
+    all.push(stream(options, "CHUNK", "chunk.*"));
+    for (name, subject) in [("EPHEMERAL", "ephemeral.*"), ("EPHEMERAL_CHUNK", "ephemeral_chunk.*")] {
+        all.push(Config {
+            storage: StorageType::Memory,
+            max_age: EPHEMERAL_AGE_MAX.min(options.retention),
+            max_bytes: i64::try_from(options.ephemeral_bytes_max / 2).unwrap_or(i64::MAX),
+            duplicate_window: DUPLICATE_WINDOW,
+            ..stream(options, name, subject)
+        });
+    }
+    all.push(Config {
+        max_messages: VOID_MESSAGES_MAX,
+        discard: DiscardPolicy::Old,
+        duplicate_window: DUPLICATE_WINDOW,
+        ..stream(options, VOID, VOID_SUBJECT)
+    });
+    all
+}
+
+fn stream(options: &Options, name: &str, subject: &str) -> Config {
+    Config {
+        name: name.to_owned(),
+        subjects: vec![subject.to_owned()],
+        storage: StorageType::File,
+        discard: DiscardPolicy::New,
+        max_age: options.retention,
+        max_bytes: -1,
+        max_messages: -1,
+        max_messages_per_subject: -1,
+        max_consumers: CONSUMERS_MAX,
+        num_replicas: options.replicas,
+        allow_direct: true,
+        ..Config::default()
+    }
+}
+
+fn buckets(options: &Options) -> [kv::Config; 3] {
+    let bucket = |name: &str, history| kv::Config {
+        bucket: name.to_owned(),
+        history,
+        storage: StorageType::File,
+        num_replicas: options.replicas,
+        ..kv::Config::default()
+    };
+    // A key that is gone must be gone: the keyring and the hashes keep no earlier revision.
+    [bucket(DIRECTORY, DIRECTORY_HISTORY), bucket(KEYRING, 1), bucket(CREDENTIAL, 1)]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! Everything that is kept lies in NATS JetStream, and only this crate speaks to it.
+//!
+//! The cast:
+//!
+//! - [`Store`] is the handle that every service holds; it is cheap to clone.
+//! - [`layout`] declares the streams, their subjects and their limits.
+//! - [`keyring::Keyring`] holds the data keys of buckets in memory and reads new ones when they come.
+//! - [`directory::Directory`] holds what people configured in memory, and writes changes.
+//! - [`event`] appends webhooks, [`fact`] appends and folds what happened to them.
+//! - [`cursor::Cursor`] is the position of a group on an output: events come out of it, in order,
+//!   less those that the facts say have ended.
+//! - [`verification`] asks `auth` about credentials, and lets `auth` answer; [`credential`] is what
+//!   `auth` alone may read.
+//!
+//! Nothing of this is needed for correctness but the streams themselves: every consumer, every map
+//! in memory can be lost at any time and is rebuilt from them.
+
+mod client;
+pub mod credential;
+pub mod cursor;
+pub mod directory;
+mod error;
+pub mod event;
+pub mod fact;
+mod health;
+pub mod keyring;
+pub mod layout;
+pub mod options;
+mod publish;
+pub mod verification;
+
+pub use client::{Driver, Store};
+pub use error::Error;
+pub use health::Health;
+pub use options::Options;
