@@ -1,0 +1,167 @@
+//! Tests of the courier's decisions.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::InputId;
+use uuid::Uuid;
+
+use super::*;
+
+const NOW: UnixMs = UnixMs(1_000_000);
+
+fn event(n: u128) -> EventId {
+    EventId(Uuid::from_u128(n))
+}
+
+fn pulled(n: u128) -> Pulled {
+    Pulled {
+        event: event(n),
+        input: InputId(Uuid::nil()),
+        stored_at: NOW,
+        tried: 0,
+        sealed: Bytes::new(),
+        receipt: Receipt::from_subject(format!("receipt.{n}")),
+    }
+}
+
+fn book(events: impl IntoIterator<Item = u128>) -> Book {
+    let mut book = Book::new();
+    events.into_iter().for_each(|n| book.take(pulled(n)));
+    book
+}
+
+/// Begins everything that may begin now.
+fn begin_all(book: &mut Book) -> Vec<u128> {
+    std::iter::from_fn(|| book.begin(NOW)).map(|due| due.event().0.as_u128()).collect()
+}
+
+/// An attempt at the event succeeded.
+fn succeed(book: &mut Book, n: u128) {
+    book.conclude(event(n)).unwrap();
+    book.note(true);
+    book.ended(event(n)).unwrap();
+}
+
+/// An attempt at the event failed and is due again at that time.
+fn fail(book: &mut Book, n: u128, again: UnixMs) {
+    book.conclude(event(n)).unwrap();
+    book.note(false);
+    book.retry(event(n), again);
+}
+
+#[test]
+fn events_begin_in_order_and_success_widens_the_limit() {
+    let mut book = book(1..=10);
+    assert_eq!(begin_all(&mut book), [1]);
+    succeed(&mut book, 1);
+    assert_eq!(begin_all(&mut book), [2, 3]);
+    succeed(&mut book, 2);
+    assert_eq!(begin_all(&mut book), [4, 5, 6]);
+}
+
+#[test]
+fn the_limit_has_an_end_and_reading_ahead_comes_with_it() {
+    let mut book = Book::new();
+    assert_eq!(book.wanted(), 2);
+    for n in 0..10 {
+        book.take(pulled(n));
+        assert!(book.begin(NOW).is_some());
+        succeed(&mut book, n);
+    }
+    assert_eq!(book.wanted(), IN_HAND_MAX + WAITING_MAX);
+    (100..400).for_each(|n| book.take(pulled(n)));
+    assert_eq!(begin_all(&mut book).len(), IN_HAND_MAX);
+    assert_eq!(book.wanted(), 0);
+}
+
+#[test]
+fn a_retry_waits_for_its_time_and_holds_nobody_up() {
+    let mut book = book(1..=3);
+    assert_eq!(begin_all(&mut book), [1]);
+    let later = NOW.plus(Duration::from_secs(1));
+    fail(&mut book, 1, later);
+    assert_eq!(book.next_at(), Some(later));
+    assert_eq!(begin_all(&mut book), [2]);
+    succeed(&mut book, 2);
+    let again = book.begin(later).unwrap();
+    assert_eq!((again.event(), again.attempt), (event(1), 2));
+}
+
+#[test]
+fn an_output_that_fails_again_and_again_is_tried_with_what_failed_alone() {
+    let mut book = book(1..=20);
+    let later = NOW.plus(Duration::from_secs(1));
+    for n in 1..=u128::from(SUSPECT_AFTER) {
+        assert_eq!(begin_all(&mut book), [n]);
+        fail(&mut book, n, later);
+    }
+    assert!(book.is_suspect());
+    assert_eq!(begin_all(&mut book), [] as [u128; 0], "no first attempt while it is suspect");
+    assert_eq!(book.wanted(), 0);
+    let probe = book.begin(later).unwrap();
+    assert!(book.begin(later).is_none(), "one at a time");
+    succeed(&mut book, probe.event().0.as_u128());
+    assert!(!book.is_suspect());
+    assert!(book.begin(later).is_some());
+}
+
+#[test]
+fn a_suspect_output_without_retries_is_tried_with_the_next_event() {
+    let mut book = book(1..=20);
+    for n in 1..=u128::from(SUSPECT_AFTER) {
+        assert_eq!(begin_all(&mut book), [n]);
+        book.conclude(event(n)).unwrap();
+        book.note(false);
+        book.ended(event(n)).unwrap();
+    }
+    assert_eq!(begin_all(&mut book), [u128::from(SUSPECT_AFTER) + 1]);
+}
+
+#[test]
+fn events_that_wait_for_a_retry_are_limited() {
+    let mut book = book(0..100);
+    for n in 0..RETRYING_MAX as u128 {
+        // Every other success keeps the output from being suspect.
+        book.note(true);
+        assert!(book.begin(NOW).is_some());
+        fail(&mut book, n, NOW.plus(Duration::from_secs(60)));
+    }
+    assert!(book.begin(NOW).is_none());
+    assert_eq!(book.wanted(), 0);
+}
+
+#[test]
+fn an_event_given_out_again_only_renews_its_receipt() {
+    let mut book = book([1]);
+    assert_eq!(begin_all(&mut book), [1]);
+    let mut again = pulled(1);
+    again.receipt = Receipt::from_subject("new".to_owned());
+    book.take(again);
+    assert_eq!(begin_all(&mut book), [] as [u128; 0]);
+    book.conclude(event(1)).unwrap();
+    assert_eq!(book.ended(event(1)).unwrap(), Receipt::from_subject("new".to_owned()));
+}
+
+#[test]
+fn what_a_session_lost_takes_its_place_again() {
+    let mut book = book(1..=4);
+    book.note(true);
+    assert_eq!(begin_all(&mut book), [1, 2]);
+    book.lost(event(2));
+    book.lost(event(1));
+    let first = book.begin(NOW).unwrap();
+    assert_eq!((first.event(), first.attempt), (event(1), 2));
+    assert_eq!(book.begin(NOW).unwrap().event(), event(2));
+}
+
+#[test]
+fn what_is_left_is_given_back_in_order() {
+    let mut book = book([3, 4, 5]);
+    book.note(true);
+    assert_eq!(begin_all(&mut book), [3, 4]);
+    fail(&mut book, 3, NOW);
+    let receipts = book.into_receipts();
+    let expected = [3, 4, 5].map(|n| Receipt::from_subject(format!("receipt.{n}")));
+    assert_eq!(receipts, expected);
+}

@@ -1,0 +1,343 @@
+//! The task that works on one cursor: takes events from the store, hands them to the sessions of
+//! the group, and appends the facts.
+
+mod conclusion;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::fact::{Ending, Fact, Outcome};
+use model::record::{Bucket, Output};
+use model::{EventId, SessionId, UnixMs};
+use store::cursor::{Cursor, PROGRESS_EVERY};
+use store::fact::CursorKey;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tracing::{error, info, warn};
+
+use crate::book::{Book, Due};
+use crate::delivery::{NotHanded, hand};
+use crate::hub::Hub;
+use crate::session::Session;
+use crate::{DRAIN_MAX, clock};
+use conclusion::Conclusions;
+
+/// The wait before something that the store could not do is tried again.
+const RETRY_WAIT: Duration = Duration::from_millis(300);
+
+/// What a courier is told.
+pub(crate) enum ToCourier {
+    /// A session takes part.
+    Join(Arc<Session>),
+    /// A session takes no part any more.
+    Leave(SessionId),
+    /// A session has room again.
+    Room,
+    /// An attempt ended.
+    Finished {
+        /// The event.
+        event: EventId,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took, in milliseconds.
+        duration_ms: u32,
+    },
+    /// The session that made the attempt is gone.
+    Lost(EventId),
+}
+
+type Handing = Pin<Box<dyn Future<Output = Result<(), NotHanded>> + Send>>;
+
+struct Courier {
+    hub: Hub,
+    key: CursorKey,
+    tx: mpsc::UnboundedSender<ToCourier>,
+    sessions: VecDeque<Arc<Session>>,
+    book: Book,
+    conclusions: Conclusions,
+    /// The attempt that is just being handed over; one at a time keeps the order.
+    handing: Option<(EventId, Handing)>,
+    /// Nothing is begun before this time, because the store could not do something.
+    pause: Instant,
+}
+
+/// Works on a cursor until its last session has left, or until told to stop.
+pub(crate) async fn run(
+    hub: Hub,
+    key: CursorKey,
+    tx: mpsc::UnboundedSender<ToCourier>,
+    mut rx: mpsc::UnboundedReceiver<ToCourier>,
+) {
+    let mut courier = Courier {
+        conclusions: Conclusions::new(hub.store().clone(), key),
+        hub,
+        key,
+        tx,
+        sessions: VecDeque::new(),
+        book: Book::new(),
+        handing: None,
+        pause: Instant::now(),
+    };
+    let Some(mut cursor) = courier.attach(&mut rx).await else { return };
+    courier.work(&mut cursor, &mut rx).await;
+    courier.finish(&cursor, &mut rx).await;
+    cursor.release(courier.book.into_receipts()).await;
+}
+
+impl Courier {
+    /// Attaches to the cursor, trying until it works; `None` when nobody wants it any more.
+    async fn attach(&mut self, rx: &mut mpsc::UnboundedReceiver<ToCourier>) -> Option<Cursor> {
+        let stop = self.hub.stop().clone();
+        loop {
+            while let Ok(told) = rx.try_recv() {
+                self.told(told);
+            }
+            if stop.is_given() || self.sessions.is_empty() {
+                return None;
+            }
+            if let Some((bucket, since)) = self.wanted_by() {
+                let place = self.hub.setup_place().await;
+                let attached =
+                    Box::pin(Cursor::attach(self.hub.store(), self.key, bucket.window(), since, clock::now())).await;
+                drop(place);
+                match attached {
+                    Ok(cursor) => return Some(cursor),
+                    Err(error) => warn!(output = %self.key.output, %error, "cannot attach to a cursor; trying again"),
+                }
+            }
+            stop.or(tokio::time::sleep(RETRY_WAIT)).await;
+        }
+    }
+
+    /// Works until told to stop or until the last session has left.
+    async fn work(&mut self, cursor: &mut Cursor, rx: &mut mpsc::UnboundedReceiver<ToCourier>) {
+        let stop = self.hub.stop().clone();
+        let mut progress = interval(PROGRESS_EVERY);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !stop.is_given() && !self.sessions.is_empty() {
+            if cursor.is_lost() {
+                self.rebuild(cursor).await;
+            }
+            self.begin();
+            if let Err(error) = cursor.ask(self.book.wanted()).await {
+                self.later("ask for events", &error);
+            }
+            let next_at = self.next_at();
+            tokio::select! {
+                // The end of the work.
+                () = stop.given() => return,
+                // Sessions come, go, and report.
+                Some(told) = rx.recv() => self.told(told),
+                // Events come; or the cursor has something to see to.
+                happened = cursor.happens() => match cursor.take(happened, clock::now()).await {
+                    Ok(Some(pulled)) => self.book.take(pulled),
+                    Ok(None) => {}
+                    Err(error) => self.later("take an event", &error),
+                },
+                // An attempt was handed over, or could not be.
+                Some((event, handed)) = finished(&mut self.handing) => self.handed(event, handed),
+                // Facts are in the log.
+                Some(concluded) = self.conclusions.appended() => self.concluded(cursor, concluded).await,
+                // JetStream hears that we still work on what we have.
+                _ = progress.tick() => self.still_working(cursor).await,
+                // A retry is due, or a pause is over.
+                () = reached(next_at) => {}
+            }
+        }
+    }
+
+    /// Lets what is in hand end, within the grace, and brings the last facts into the log.
+    async fn finish(&mut self, cursor: &Cursor, rx: &mut mpsc::UnboundedReceiver<ToCourier>) {
+        if let Some((event, _)) = self.handing.take() {
+            self.withdraw(event);
+            self.book.put_back(event);
+        }
+        let end = Instant::now() + DRAIN_MAX;
+        while self.book.in_hand() > 0 || !self.conclusions.is_empty() {
+            tokio::select! {
+                () = sleep_until(end) => return,
+                Some(told) = rx.recv() => self.told(told),
+                Some(concluded) = self.conclusions.appended() => self.concluded(cursor, concluded).await,
+            }
+        }
+    }
+
+    fn told(&mut self, told: ToCourier) {
+        match told {
+            ToCourier::Join(session) => self.sessions.push_back(session),
+            ToCourier::Leave(id) => self.sessions.retain(|s| s.id() != id),
+            ToCourier::Room => {}
+            ToCourier::Lost(event) => self.book.lost(event),
+            ToCourier::Finished { event, outcome, duration_ms } => self.finished(event, outcome, duration_ms),
+        }
+    }
+
+    /// Begins the next attempt if one may begin and a session has room.
+    fn begin(&mut self) {
+        if self.handing.is_some() || Instant::now() < self.pause || self.hub.stop().is_given() {
+            return;
+        }
+        let Some((output, bucket)) = self.serving() else { return };
+        while let Some(due) = self.book.begin(clock::now()) {
+            let event = due.event();
+            if clock::now() > due.pulled.stored_at.plus(bucket.window()) {
+                self.end(event, Ending::Expired);
+                continue;
+            }
+            match self.hand_to_someone(due, Arc::clone(&output)) {
+                Some(handing) => self.handing = Some((event, handing)),
+                None => self.book.put_back(event),
+            }
+            return;
+        }
+    }
+
+    /// Gives the attempt to the next session that has room; every session that has none tells us
+    /// when it has.
+    fn hand_to_someone(&mut self, due: Due, output: Arc<Output>) -> Option<Handing> {
+        let event = due.event();
+        for _ in 0..self.sessions.len() {
+            self.sessions.rotate_left(1);
+            let session = Arc::clone(self.sessions.back()?);
+            if let Some(number) = session.begin(&self.tx, self.key, event, self.book.is_suspect()) {
+                return Some(Box::pin(hand(self.hub.store().clone(), session, self.key, number, due, output)));
+            }
+        }
+        None
+    }
+
+    fn handed(&mut self, event: EventId, handed: Result<(), NotHanded>) {
+        match handed {
+            // A session that is gone tells us about all that it had.
+            Ok(()) | Err(NotHanded::SessionGone) => {}
+            Err(NotHanded::Unreadable(error)) => {
+                error!(%event, %error, "an event cannot be opened; its delivery has failed");
+                self.withdraw(event);
+                self.end(event, Ending::Failed);
+            }
+            Err(NotHanded::Later(error)) => {
+                self.withdraw(event);
+                self.book.put_back(event);
+                self.later("open an event", &error);
+            }
+        }
+    }
+
+    fn withdraw(&self, event: EventId) {
+        self.sessions.iter().for_each(|s| s.withdraw(&self.key, event));
+    }
+
+    fn finished(&mut self, event: EventId, outcome: Outcome, duration_ms: u32) {
+        let Some(due) = self.book.conclude(event) else { return };
+        let now = clock::now();
+        let Some((output, bucket)) = self.configured() else {
+            // Deleted meanwhile: nobody wants to know.
+            self.conclusions.push(Fact::DeliveryEnded { event, at: now, ending: Ending::Failed });
+            return;
+        };
+        let deadline = due.pulled.stored_at.plus(bucket.window());
+        let next = model::retry::next(&output, due.attempt, outcome, now, deadline, rand::random());
+        self.book.note(matches!(outcome, Outcome::Answered(status) if status < 500));
+        self.conclusions.push(Fact::AttemptFinished {
+            event,
+            at: now,
+            attempt: due.attempt,
+            outcome,
+            duration_ms,
+            next,
+        });
+    }
+
+    fn end(&mut self, event: EventId, ending: Ending) {
+        if self.book.conclude(event).is_some() {
+            self.conclusions.push(Fact::DeliveryEnded { event, at: clock::now(), ending });
+        }
+    }
+
+    /// What follows once facts are in the log.
+    async fn concluded(&mut self, cursor: &Cursor, facts: Vec<Fact>) {
+        for fact in facts {
+            match conclusion::retry_at(&fact) {
+                Some(at) => self.book.retry(fact.event(), at),
+                None => {
+                    let Some(receipt) = self.book.ended(fact.event()) else { continue };
+                    if let Err(error) = cursor.acknowledge(&receipt).await {
+                        self.later("acknowledge an event", &error);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn still_working(&mut self, cursor: &Cursor) {
+        for receipt in self.book.receipts() {
+            if let Err(error) = cursor.in_progress(receipt).await {
+                warn!(output = %self.key.output, %error, "cannot say that an event is in progress");
+                return;
+            }
+        }
+    }
+
+    async fn rebuild(&mut self, cursor: &mut Cursor) {
+        let Some((_, since)) = self.wanted_by() else { return };
+        let place = self.hub.setup_place().await;
+        match Box::pin(cursor.rebuild(since, clock::now())).await {
+            Ok(()) => info!(output = %self.key.output, "the cursor was made again"),
+            Err(error) => {
+                drop(place);
+                warn!(output = %self.key.output, %error, "cannot make the cursor again; trying again");
+                tokio::time::sleep(RETRY_WAIT).await;
+            }
+        }
+    }
+
+    /// The output and bucket, when the output takes deliveries now.
+    fn serving(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
+        self.configured().filter(|(output, bucket)| output.internal && !output.disabled && bucket.stream)
+    }
+
+    fn configured(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
+        let directory = self.hub.store().directory();
+        Some((directory.output(self.key.output)?.record, directory.bucket(self.key.bucket)?.record))
+    }
+
+    /// The bucket, and when the group first attached.
+    fn wanted_by(&self) -> Option<(Arc<Bucket>, UnixMs)> {
+        let directory = self.hub.store().directory();
+        let since = directory.group(self.key.output, self.key.group).map_or_else(clock::now, |g| g.record.created_at);
+        Some((directory.bucket(self.key.bucket)?.record, since))
+    }
+
+    fn later(&mut self, what: &str, error: &store::Error) {
+        warn!(output = %self.key.output, %error, "cannot {what} now; trying again");
+        self.pause = Instant::now() + RETRY_WAIT;
+    }
+
+    /// When something is to be done even if nothing happens: a retry is due, or a pause is over.
+    fn next_at(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let wait = self.book.next_at().map(|at| at.since(clock::now())).filter(|wait| !wait.is_zero());
+        let pause = Some(self.pause).filter(|at| *at > now);
+        wait.map(|wait| now + wait).into_iter().chain(pause).min()
+    }
+}
+
+/// Waits for a moment; for ever when there is none.
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for the attempt that is being handed over; for ever when there is none.
+async fn finished(handing: &mut Option<(EventId, Handing)>) -> Option<(EventId, Result<(), NotHanded>)> {
+    let (event, handed) = match handing {
+        Some((event, handing)) => (*event, handing.as_mut().await),
+        None => std::future::pending().await,
+    };
+    *handing = None;
+    Some((event, handed))
+}

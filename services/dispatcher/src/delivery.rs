@@ -1,0 +1,92 @@
+//! One attempt on its way to an agent: opened, announced, and its body sent.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::record::Output;
+use proto::v1;
+use proto::v1::to_agent::Message;
+use store::Store;
+use store::event::CHUNK_BYTES;
+use store::fact::CursorKey;
+
+use crate::book::Due;
+use crate::session::Session;
+
+/// Why an attempt could not be handed to an agent.
+#[derive(Debug)]
+pub(crate) enum NotHanded {
+    /// The event can never be opened: it was changed, or its key is gone.
+    Unreadable(store::Error),
+    /// Something that passes.
+    Later(store::Error),
+    /// The session is gone; it says so to everyone itself.
+    SessionGone,
+}
+
+/// Opens the event and sends it to the session, with its body.
+///
+/// # Errors
+/// See [`NotHanded`].
+pub(crate) async fn hand(
+    store: Store,
+    session: Arc<Session>,
+    key: CursorKey,
+    number: u64,
+    due: Due,
+    output: Arc<Output>,
+) -> Result<(), NotHanded> {
+    let Due { pulled, attempt } = due;
+    let event = pulled.event;
+    let opened = store.events().open(key.bucket, event, pulled.input, pulled.sealed).await;
+    let mut request = opened.map_err(sort)?;
+    let chunks = request.chunks.take();
+    let delivery = v1::Delivery {
+        number,
+        event_id: Bytes::copy_from_slice(event.as_bytes()),
+        output_id: Bytes::copy_from_slice(output.id.0.as_bytes()),
+        attempt,
+        request: Some(request.into()),
+        destination: Some(destination(&output)),
+    };
+    session.send(Message::Delivery(delivery)).await.map_err(|_| NotHanded::SessionGone)?;
+    let Some(chunks) = chunks else { return Ok(()) };
+    for index in 0..chunks.sequences.len() {
+        let data = match store.events().open_chunk(key.bucket, key.ephemeral, event, &chunks, index).await {
+            Ok(data) => data,
+            Err(error) => {
+                let broken = v1::BodyChunk { number, data: Bytes::new(), broken: true };
+                session.send(Message::BodyChunk(broken)).await.map_err(|_| NotHanded::SessionGone)?;
+                tracing::warn!(%event, %error, "a piece of a body could not be read");
+                return Ok(());
+            }
+        };
+        debug_assert!(data.len() <= CHUNK_BYTES);
+        let chunk = v1::BodyChunk { number, data, broken: false };
+        session.send(Message::BodyChunk(chunk)).await.map_err(|_| NotHanded::SessionGone)?;
+    }
+    Ok(())
+}
+
+fn destination(output: &Output) -> v1::Destination {
+    let headers = output.headers.iter().map(|(name, value)| v1::Header {
+        name: Bytes::copy_from_slice(name.as_bytes()),
+        value: Bytes::copy_from_slice(value.as_bytes()),
+    });
+    v1::Destination {
+        url: output.destination.clone(),
+        lock_path: output.lock_path,
+        headers: headers.collect(),
+        timeout_ms: u32::try_from(output.timeout().as_millis()).unwrap_or(u32::MAX),
+        tls_verification: output.tls_verification,
+    }
+}
+
+fn sort(error: store::Error) -> NotHanded {
+    match error {
+        store::Error::Sealed { .. } | store::Error::NoKey { .. } | store::Error::Unreadable { .. } => {
+            NotHanded::Unreadable(error)
+        }
+        store::Error::Unavailable { .. } | store::Error::Conflict | store::Error::Exists => NotHanded::Later(error),
+    }
+}

@@ -1,0 +1,95 @@
+//! Who may open a session.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use crypto::Secret;
+use crypto::session::{self, Audience};
+use model::record::Token;
+use model::{AccountId, TokenId, UnixMs};
+use store::Store;
+use store::verification::{Answer, Question};
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
+use tracing::warn;
+
+use crate::clock;
+
+/// The longest `authorization` value that is looked at, in bytes.
+const AUTHORIZATION_BYTES_MAX: usize = 2048;
+
+/// Whose session it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) account: AccountId,
+    pub(crate) token: TokenId,
+    /// The token's generation when it was verified; a later one ends the session.
+    pub(crate) generation: u64,
+    /// The session token, when one was given with the verification.
+    pub(crate) session_token: Option<(String, UnixMs)>,
+}
+
+/// Checks the credentials in the metadata of a call.
+///
+/// # Errors
+/// `UNAUTHENTICATED` when they are missing or not good; `UNAVAILABLE` when nobody can say.
+pub(crate) async fn admit(store: &Store, metadata: &MetadataMap) -> Result<Identity, Status> {
+    let value = metadata.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if value.len() > AUTHORIZATION_BYTES_MAX {
+        return Err(refused());
+    }
+    match value.split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => basic(store, rest).await,
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => bearer(store, rest),
+        _ => Err(refused()),
+    }
+}
+
+/// Asks for a new session token for a session that goes on; `None` when there is none to be had now.
+pub(crate) async fn renew(store: &Store, identity: &Identity) -> Option<(String, UnixMs)> {
+    match store.verification().ask(&Question::Renew { token: identity.token }).await {
+        Ok(Answer::Verified(verified)) => Some((verified.session_token, verified.expires_at)),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// Whether what was verified still counts.
+pub(crate) fn still_counts(token: Option<&Token>, generation: u64) -> bool {
+    token.is_some_and(|t| t.active && t.generation == generation)
+}
+
+async fn basic(store: &Store, encoded: &str) -> Result<Identity, Status> {
+    let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|b| String::from_utf8(b).ok());
+    let (key, secret) = decoded.as_deref().and_then(|d| d.split_once(':')).ok_or_else(refused)?;
+    let token = key.parse().map_err(|_| refused())?;
+    let question = Question::Verify { token, secret: Secret::from(secret.to_owned()) };
+    match store.verification().ask(&question).await {
+        Ok(Answer::Verified(verified)) => Ok(Identity {
+            account: verified.account,
+            token: verified.token,
+            generation: verified.generation,
+            session_token: Some((verified.session_token, verified.expires_at)),
+        }),
+        Ok(Answer::Refused) => Err(refused()),
+        Ok(Answer::Busy) => Err(Status::unavailable("too many sign-ins at once; try again")),
+        Ok(_) => Err(Status::unavailable("credentials cannot be checked now")),
+        Err(error) => {
+            warn!(%error, "the credentials of an agent could not be checked");
+            Err(Status::unavailable("credentials cannot be checked now"))
+        }
+    }
+}
+
+fn bearer(store: &Store, presented: &str) -> Result<Identity, Status> {
+    let now = clock::now().seconds();
+    let signers = store.directory().signers();
+    let claims = session::verify(presented.trim(), &signers, Audience::Dispatcher, now).map_err(|_| refused())?;
+    let token = store.directory().token(claims.token);
+    if !still_counts(token.as_ref().map(|t| &*t.record), claims.generation) {
+        return Err(refused());
+    }
+    Ok(Identity { account: claims.account, token: claims.token, generation: claims.generation, session_token: None })
+}
+
+fn refused() -> Status {
+    Status::new(Code::Unauthenticated, "the credentials are not good")
+}

@@ -1,0 +1,108 @@
+//! Brings sessions and couriers together: one courier for each cursor that has a session here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::SessionId;
+use store::Store;
+use store::fact::CursorKey;
+use telemetry::Stop;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::task::TaskTracker;
+
+use crate::courier::{self, ToCourier};
+use crate::session::Session;
+
+/// How many cursors are set up at once: NATS drops everything that is asked of it when too many
+/// ask together.
+const SETUPS_MAX: usize = 32;
+
+/// The couriers and the tasks of a dispatcher. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    stop: Stop,
+    tasks: TaskTracker,
+    setups: Semaphore,
+    couriers: Mutex<HashMap<CursorKey, Courier>>,
+}
+
+struct Courier {
+    tx: mpsc::UnboundedSender<ToCourier>,
+    sessions: usize,
+}
+
+impl Hub {
+    pub(crate) fn new(store: Store, stop: Stop) -> Self {
+        let inner = Inner {
+            store,
+            stop,
+            tasks: TaskTracker::new(),
+            setups: Semaphore::new(SETUPS_MAX),
+            couriers: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.inner.stop
+    }
+
+    /// Where every task of the dispatcher is started, so that it is waited for.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
+    }
+
+    /// Waits for a place among those that set up a cursor.
+    pub(crate) async fn setup_place(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.inner.setups.acquire().await.ok()
+    }
+
+    /// Lets a session take part in the work on a cursor.
+    pub(crate) fn join(&self, key: CursorKey, session: &Arc<Session>) {
+        let mut couriers = self.couriers();
+        let courier = couriers.entry(key).or_insert_with(|| {
+            // Bounded by the sessions' credits and by their number.
+            let (tx, rx) = mpsc::unbounded_channel();
+            self.tasks().spawn(courier::run(self.clone(), key, tx.clone(), rx));
+            Courier { tx, sessions: 0 }
+        });
+        courier.sessions += 1;
+        // The courier listens until its last session has left.
+        let _ = courier.tx.send(ToCourier::Join(Arc::clone(session)));
+    }
+
+    /// Takes a session out of the work on a cursor. The courier ends with its last session.
+    pub(crate) fn leave(&self, key: CursorKey, session: SessionId) {
+        let mut couriers = self.couriers();
+        let Some(courier) = couriers.get_mut(&key) else { return };
+        let _ = courier.tx.send(ToCourier::Leave(session));
+        courier.sessions -= 1;
+        if courier.sessions == 0 {
+            couriers.remove(&key);
+        }
+    }
+
+    /// Whether a courier here works on the cursor.
+    pub(crate) fn has(&self, key: &CursorKey) -> bool {
+        self.couriers().contains_key(key)
+    }
+
+    /// Waits until every task has ended.
+    pub(crate) async fn finished(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    fn couriers(&self) -> MutexGuard<'_, HashMap<CursorKey, Courier>> {
+        self.inner.couriers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

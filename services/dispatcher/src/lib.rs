@@ -1,0 +1,62 @@
+//! Brings events to the agents: sessions, cursors, retries, facts.
+//!
+//! The cast:
+//!
+//! - `gate` checks the credentials that a session begins with.
+//! - `session` is one live connection of an agent: its stream of messages, its credits, and what
+//!   it has in flight.
+//! - `courier` is the task that works on one cursor: it takes events from the store, hands them to
+//!   the sessions of the cursor's group, and turns outcomes into facts. Its decisions are in `book`.
+//! - `hub` brings sessions and couriers together.
+//! - `caretaker` ends what became too old on cursors that have no session.
+//!
+//! Not needed for correctness: anything in here. A dispatcher that dies loses nothing; what it had
+//! in hand is given out again by JetStream, less what the facts say was sent.
+
+mod book;
+mod caretaker;
+mod clock;
+mod courier;
+mod delivery;
+mod gate;
+mod hub;
+mod session;
+
+use std::time::Duration;
+
+use proto::MESSAGE_BYTES_MAX;
+use proto::v1::agent_server::AgentServer;
+use store::Store;
+use telemetry::Stop;
+
+pub use session::Sessions;
+
+/// How long a stopping dispatcher waits for what its agents have in hand.
+pub const DRAIN_MAX: Duration = Duration::from_secs(20);
+
+/// The dispatcher: a gRPC service, and what runs behind it.
+#[derive(Clone)]
+pub struct Dispatcher {
+    hub: hub::Hub,
+}
+
+impl Dispatcher {
+    /// A dispatcher on this store. `stop` is what ends it.
+    pub fn new(store: Store, stop: Stop) -> Self {
+        Self { hub: hub::Hub::new(store, stop) }
+    }
+
+    /// The gRPC service for agents.
+    pub fn service(&self) -> AgentServer<Sessions> {
+        AgentServer::new(Sessions::new(self.hub.clone()))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Works until told to stop; then lets the agents finish what they have in hand, gives the
+    /// rest back, and returns.
+    pub async fn run(&self) {
+        caretaker::run(&self.hub).await;
+        self.hub.finished().await;
+    }
+}

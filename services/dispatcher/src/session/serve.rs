@@ -1,0 +1,193 @@
+//! The task behind a session: reads what the agent says, keeps the subscription current, and ends
+//! the session when its time has come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::UnixMs;
+use proto::v1::to_agent::Message;
+use proto::v1::{self, FromAgent, ToAgent, from_agent};
+use store::directory::Key;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tonic::{Status, Streaming};
+use tracing::{debug, info};
+
+use super::subscription::Subscription;
+use super::{HEARTBEAT, Session};
+use crate::gate::{self, Identity};
+use crate::hub::Hub;
+use crate::{DRAIN_MAX, clock};
+
+/// How long the last word to an agent that does not read may take.
+const LAST_WORD_WAIT: Duration = Duration::from_secs(2);
+/// The wait before a session token that could not be renewed is asked for again.
+const RENEW_AGAIN: Duration = Duration::from_secs(30);
+
+/// An open session.
+pub(super) struct Served {
+    hub: Hub,
+    session: Arc<Session>,
+    identity: Identity,
+    inbound: Streaming<FromAgent>,
+    subscription: Subscription,
+    changes: broadcast::Receiver<Key>,
+    heard: Instant,
+    renew_at: Instant,
+}
+
+impl Served {
+    /// Says welcome. The agent gets events once [`Served::run`] runs.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a bucket that does not exist for it; `CANCELLED` when it is gone already.
+    pub(super) async fn open(
+        hub: Hub,
+        session: Arc<Session>,
+        identity: Identity,
+        hello: v1::Hello,
+        inbound: Streaming<FromAgent>,
+    ) -> Result<Self, Status> {
+        let changes = hub.store().directory().changes();
+        let subscription =
+            Subscription::new(hub.clone(), Arc::clone(&session), identity.clone(), &hello.group, &hello.buckets)?;
+        let welcome = v1::Welcome {
+            session_id: session.id().to_string(),
+            heartbeat_ms: u32::try_from(HEARTBEAT.as_millis()).unwrap_or(u32::MAX),
+            buckets: subscription.bucket_names(),
+            session_token: identity.session_token.clone().map(session_token),
+        };
+        session.send(Message::Welcome(welcome)).await.map_err(|_| Status::cancelled("the agent is gone"))?;
+        info!(session = %session.id(), token = %identity.token, version = hello.agent_version, "a session opened");
+        let renew_at = match &identity.session_token {
+            Some((_, expires_at)) => half_way(*expires_at),
+            // It came with a session token of unknown age.
+            None => Instant::now(),
+        };
+        Ok(Self { hub, session, identity, inbound, subscription, changes, heard: Instant::now(), renew_at })
+    }
+
+    /// Serves the session until it ends.
+    pub(super) async fn run(mut self) {
+        let end = self.serve().await;
+        self.session.close();
+        self.subscription.end();
+        info!(session = %self.session.id(), reason = end.message(), "a session ended");
+        // An agent that does not read must not keep us.
+        let _ = timeout(LAST_WORD_WAIT, self.session.tx.send(Err(end))).await;
+    }
+
+    async fn serve(&mut self) -> Status {
+        self.subscription.bring_up_to_date().await;
+        let stop = self.hub.stop().clone();
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let done = tokio::select! {
+                // The agent speaks.
+                message = self.inbound.message() => self.heard(message),
+                // What people configured has changed.
+                change = self.changes.recv() => self.changed(change).await,
+                // Both sides show that they are alive.
+                _ = heartbeat.tick() => self.beat(),
+                // The session token is half through its time.
+                () = sleep_until(self.renew_at) => self.renew().await,
+                // The dispatcher is about to stop.
+                () = stop.given() => return self.drain().await,
+            };
+            if let Err(end) = done {
+                return end;
+            }
+        }
+    }
+
+    fn heard(&mut self, message: Result<Option<FromAgent>, Status>) -> Result<(), Status> {
+        let Some(message) = message? else {
+            return Err(Status::cancelled("the agent closed the session"));
+        };
+        self.heard = Instant::now();
+        match message.message {
+            Some(from_agent::Message::Outcome(report)) => {
+                let outcome = report.outcome().map_err(|e| Status::invalid_argument(e.to_string()))?;
+                let reported = self.session.report(report.number, outcome, report.duration_ms);
+                reported.map_err(|_| Status::invalid_argument("an outcome for nothing that is in flight"))
+            }
+            Some(from_agent::Message::Heartbeat(_)) => Ok(()),
+            Some(from_agent::Message::Hello(_)) => Err(Status::invalid_argument("a second hello")),
+            None => Err(Status::invalid_argument("a message of an unknown kind")),
+        }
+    }
+
+    async fn changed(&mut self, change: Result<Key, RecvError>) -> Result<(), Status> {
+        match change {
+            Ok(key) if !self.subscription.concerns(&key) => return Ok(()),
+            // One that lagged looks at everything.
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return Err(Status::unavailable("the directory is gone")),
+        }
+        self.check_token()?;
+        self.subscription.bring_up_to_date().await;
+        Ok(())
+    }
+
+    fn check_token(&self) -> Result<(), Status> {
+        let token = self.hub.store().directory().token(self.identity.token);
+        if gate::still_counts(token.as_ref().map(|t| &*t.record), self.identity.generation) {
+            return Ok(());
+        }
+        Err(Status::unauthenticated("the token was revoked or changed"))
+    }
+
+    fn beat(&self) -> Result<(), Status> {
+        if self.heard.elapsed() > 2 * HEARTBEAT {
+            return Err(Status::deadline_exceeded("nothing was heard for two heartbeats"));
+        }
+        // When the queue to the agent is full it hears from us anyway, once it reads.
+        let _ = self.session.tx.try_send(Ok(message(Message::Heartbeat(v1::Heartbeat {}))));
+        Ok(())
+    }
+
+    async fn renew(&mut self) -> Result<(), Status> {
+        match gate::renew(self.hub.store(), &self.identity).await {
+            Some((token, expires_at)) => {
+                self.renew_at = half_way(expires_at);
+                let renewed = Message::SessionToken(session_token((token, expires_at)));
+                let _ = self.session.tx.try_send(Ok(message(renewed)));
+            }
+            None => {
+                debug!(session = %self.session.id(), "no new session token could be had");
+                self.renew_at = Instant::now() + RENEW_AGAIN;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the agent finish what it has, and hears how that ended.
+    async fn drain(&mut self) -> Status {
+        let _ = timeout(LAST_WORD_WAIT, self.session.send(Message::Drain(v1::Drain {}))).await;
+        let end = Instant::now() + DRAIN_MAX;
+        while self.session.in_flight() > 0 {
+            let message = tokio::select! {
+                message = self.inbound.message() => message,
+                () = sleep_until(end) => break,
+            };
+            if let Err(end) = self.heard(message) {
+                return end;
+            }
+        }
+        Status::unavailable("this dispatcher is about to stop")
+    }
+}
+
+fn message(message: Message) -> ToAgent {
+    ToAgent { message: Some(message) }
+}
+
+fn session_token((token, expires_at): (String, UnixMs)) -> v1::SessionToken {
+    v1::SessionToken { token, expires_at_ms: expires_at.0 }
+}
+
+/// Half of the time that is left until then.
+fn half_way(expires_at: UnixMs) -> Instant {
+    Instant::now() + expires_at.since(clock::now()) / 2
+}
