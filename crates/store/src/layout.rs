@@ -20,8 +20,11 @@ pub const CONSUMERS_MAX: i32 = 20_000;
 pub const EPHEMERAL_AGE_MAX: Duration = Duration::from_secs(3600);
 /// How many revisions of a directory record are kept.
 pub const DIRECTORY_HISTORY: i64 = 10;
-/// How many webhooks for inputs that don't exist are kept: none is ever read.
-const VOID_MESSAGES_MAX: i64 = 64;
+/// How long webhooks for inputs that don't exist are kept. None is ever read; but a stream that
+/// drops its oldest message with every new one is measurably slower than those of events.
+const VOID_AGE_MAX: Duration = Duration::from_secs(600);
+/// How much they may take on disk, in bytes.
+const VOID_BYTES_MAX: i64 = 256 * 1024 * 1024;
 
 /// The stream of webhooks for inputs that do not exist.
 pub(crate) const VOID: &str = "VOID";
@@ -120,7 +123,8 @@ fn streams(options: &Options) -> Vec<Config> {
         });
     }
     all.push(Config {
-        max_messages: VOID_MESSAGES_MAX,
+        max_age: VOID_AGE_MAX.min(options.retention),
+        max_bytes: VOID_BYTES_MAX,
         discard: DiscardPolicy::Old,
         duplicate_window: DUPLICATE_WINDOW,
         ..stream(options, VOID, VOID_SUBJECT)

@@ -69,15 +69,19 @@ impl Hub {
     /// Lets a session take part in the work on a cursor.
     pub(crate) fn join(&self, key: CursorKey, session: &Arc<Session>) {
         let mut couriers = self.couriers();
-        let courier = couriers.entry(key).or_insert_with(|| {
-            // Bounded by the sessions' credits and by their number.
-            let (tx, rx) = mpsc::unbounded_channel();
-            self.tasks().spawn(courier::run(self.clone(), key, tx.clone(), rx));
-            Courier { tx, sessions: 0 }
-        });
-        courier.sessions += 1;
-        // The courier listens until its last session has left.
-        let _ = courier.tx.send(ToCourier::Join(Arc::clone(session)));
+        let join = ToCourier::Join(Arc::clone(session));
+        if let Some(courier) = couriers.get_mut(&key) {
+            courier.sessions += 1;
+            // The courier listens until its last session has left.
+            let _ = courier.tx.send(join);
+            return;
+        }
+        // Bounded by the sessions' credits and by their number.
+        let (tx, rx) = mpsc::unbounded_channel();
+        // Sent before the courier runs: one without a session ends at once.
+        let _ = tx.send(join);
+        self.tasks().spawn(courier::run(self.clone(), key, tx.clone(), rx));
+        couriers.insert(key, Courier { tx, sessions: 1 });
     }
 
     /// Takes a session out of the work on a cursor. The courier ends with its last session.

@@ -187,6 +187,9 @@ impl Agent for Sessions {
         if self.hub.stop().is_given() {
             return Err(Status::unavailable("this dispatcher is about to stop"));
         }
+        if !self.hub.store().directory().is_loaded() {
+            return Err(Status::unavailable("this dispatcher is not ready yet"));
+        }
         let identity = gate::admit(self.hub.store(), request.metadata()).await?;
         let mut inbound = request.into_inner();
         let hello = hello(&mut inbound).await?;

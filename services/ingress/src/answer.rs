@@ -1,0 +1,85 @@
+//! What callers are told. Nothing here depends on whether the input exists.
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode, Version};
+use http_body_util::Full;
+use model::record::Answer;
+
+use crate::Refusal;
+use crate::body::Failure;
+
+/// After how many seconds a caller shall come again when the log cannot take its webhook.
+const RETRY_AFTER_SECONDS: u16 = 1;
+
+/// Lines that hyper sets, or that would change what follows on the connection.
+const NOT_ANSWERED: [&str; 9] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// The webhook is in the log: the input's answer, 200 without body by default. What HTTP does not
+/// allow in an answer is left out.
+pub(crate) fn accepted(answer: &Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::copy_from_slice(answer.body.as_bytes())));
+    *response.status_mut() = match StatusCode::from_u16(answer.status) {
+        // 0 stands for the default, and 1xx would not be the last answer.
+        Ok(status) if !status.is_informational() => status,
+        Ok(_) | Err(_) => StatusCode::OK,
+    };
+    for (name, value) in &answer.headers {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+            continue;
+        };
+        if !NOT_ANSWERED.contains(&name.as_str()) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+/// The log, or our memory, cannot take the webhook now.
+pub(crate) fn unavailable() -> Response<Full<Bytes>> {
+    let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+    response
+}
+
+/// The head is refused. HTTP/2 has no such header as `Connection`.
+pub(crate) fn refused(refusal: Refusal, version: Version) -> Response<Full<Bytes>> {
+    let mut response = refusal.response();
+    if version > Version::HTTP_11 {
+        response.headers_mut().remove(CONNECTION);
+    }
+    response
+}
+
+/// The body was not read to its end, so nothing more can be read from an HTTP/1 connection.
+pub(crate) fn unread(failure: &Failure, version: Version) -> Response<Full<Bytes>> {
+    let mut response = match failure {
+        Failure::TooLarge => empty(StatusCode::PAYLOAD_TOO_LARGE),
+        Failure::TooSlow => empty(StatusCode::REQUEST_TIMEOUT),
+        Failure::Broken => empty(StatusCode::BAD_REQUEST),
+        Failure::Exhausted | Failure::Store(_) | Failure::Interrupted(_) => unavailable(),
+    };
+    if version <= Version::HTTP_11 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests;

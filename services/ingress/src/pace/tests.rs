@@ -1,0 +1,31 @@
+//! When a body is too slow.
+
+use super::*;
+
+fn after(received: &[(u64, usize)]) -> f64 {
+    let start = Instant::now();
+    let mut pace = Pace::start(start);
+    for (at, bytes) in received {
+        pace.received(*bytes, start + Duration::from_secs(*at));
+    }
+    (pace.deadline() - start).as_secs_f64()
+}
+
+#[test]
+fn what_has_come_decides_how_long_the_rest_may_take() {
+    assert_eq!(after(&[]), 5.0, "nothing has come");
+    assert_eq!(after(&[(4, 3 * 1024)]), 8.0, "each KiB buys a second");
+    assert_eq!(after(&[(4, 100 * 1024)]), 14.0, "no more than the idle time");
+    assert_eq!(after(&[(55, 200 * 1024)]), 60.0, "no more than the total");
+    assert_eq!(after(&[(55, 200 * 1024), (59, 2 * 1024 * 1024)]), 69.0, "a large body has more in all");
+    assert_eq!(after(&[(155, 10 * 1024 * 1024)]), 160.0, "10 s for each MiB");
+}
+
+#[test]
+fn our_own_waiting_does_not_count() {
+    let start = Instant::now();
+    let mut pace = Pace::start(start);
+    pace.received(20 * 1024, start + Duration::from_secs(2));
+    pace.paused(Duration::from_secs(30));
+    assert_eq!(pace.deadline() - start, Duration::from_secs(42));
+}
