@@ -1,0 +1,47 @@
+//! The `Authorization` header (RFC 9110, section 11.6.2).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use crypto::Secret;
+use crypto::token::SECRET_BYTES_MAX;
+use http::{HeaderMap, header};
+use model::TokenId;
+
+/// What a caller presents.
+#[derive(Debug)]
+pub(super) enum Credentials {
+    /// A token's key and secret, as user and password of Basic (RFC 7617).
+    Basic {
+        /// The key.
+        key: TokenId,
+        /// The secret.
+        secret: Secret,
+    },
+    /// A session token, as Bearer (RFC 6750).
+    Session(String),
+}
+
+impl Credentials {
+    /// Reads them; `None` when there are none, more than one, or none that could be good.
+    pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let (value, None) = (values.next()?, values.next()) else { return None };
+        let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+        let rest = rest.trim();
+        if scheme.eq_ignore_ascii_case("basic") {
+            return Self::basic(rest);
+        }
+        scheme.eq_ignore_ascii_case("bearer").then(|| Self::Session(rest.to_owned()))
+    }
+
+    fn basic(encoded: &str) -> Option<Self> {
+        let pair = Secret::from(String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?);
+        let (key, secret) = pair.expose().split_once(':')?;
+        let length_is_possible = (1..=SECRET_BYTES_MAX).contains(&secret.len());
+        let key = key.parse().ok().filter(|_| length_is_possible)?;
+        Some(Self::Basic { key, secret: Secret::from(secret.to_owned()) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

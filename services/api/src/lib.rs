@@ -1,0 +1,79 @@
+//! The REST API, version 1: an account's buckets with their inputs and outputs, and its tokens.
+//!
+//! The cast:
+//!
+//! - [`router`] lists every route; `routes` does what they say.
+//! - `auth` says who asks, `own` what there is for that caller, `error` what a refusal looks like.
+//! - `shape` is JSON in and out; `request` reads the rest of a request.
+//! - `write` makes, changes and deletes records; `name` keeps their names apart.
+//! - [`limits`] is how much of anything there may be.
+//!
+//! It keeps nothing of its own but verified secrets, for a minute: the directory has it all, and any
+//! number of processes serve the API side by side.
+
+mod auth;
+mod error;
+pub mod limits;
+mod name;
+mod own;
+mod request;
+mod routes;
+mod settle;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::sync::Arc;
+
+use store::Store;
+use store::directory::Directory;
+
+use auth::Gate;
+pub use routes::router;
+
+/// What the API has to be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address that callers of webhooks know this relay by, such as `https://relay.example.com`.
+    pub public_url: String,
+}
+
+/// The API. Clones share it.
+#[derive(Clone)]
+pub struct Api {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    gate: Gate,
+    public_url: String,
+}
+
+impl Api {
+    /// An API on this store.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    pub fn new(store: Store, config: Config) -> Result<Self, crypto::Error> {
+        let public_url = config.public_url.trim_end_matches('/').to_owned();
+        Ok(Self { inner: Arc::new(Inner { store, gate: Gate::new()?, public_url }) })
+    }
+
+    fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    fn directory(&self) -> &Directory {
+        self.inner.store.directory()
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.inner.gate
+    }
+
+    fn public_url(&self) -> &str {
+        &self.inner.public_url
+    }
+}

@@ -1,0 +1,44 @@
+//! Every route of the API. What is not here is answered 404.
+
+mod account;
+mod bucket;
+mod input;
+mod output;
+mod token;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{MethodRouter, get, put};
+
+use crate::Api;
+use crate::error::Error;
+use crate::limits::REQUEST_BYTES_MAX;
+use crate::request;
+
+/// The routes below `/v1`. The router has its own fallback: give it the paths that are the API's.
+pub fn router(api: Api) -> Router {
+    let routes = routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    routes
+        .fallback(|| async { Error::NotFound("path") })
+        .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .layer(middleware::from_fn(request::attend))
+        .with_state(api)
+}
+
+/// A list, so that tests can ask every route for what no route may give.
+pub(crate) fn routes() -> [(&'static str, MethodRouter<Api>); 10] {
+    [
+        ("/v1/buckets", get(bucket::list).post(bucket::create)),
+        ("/v1/buckets/{id}", get(bucket::get).put(bucket::update).delete(bucket::delete)),
+        ("/v1/buckets/{id}/inputs", get(input::list).post(input::create)),
+        ("/v1/buckets/{id}/inputs/{input}", get(input::get).put(input::update).delete(input::delete)),
+        ("/v1/buckets/{id}/outputs", get(output::list).post(output::create)),
+        ("/v1/buckets/{id}/outputs/{output}", get(output::get).put(output::update).delete(output::delete)),
+        ("/v1/tokens", get(token::list).post(token::create)),
+        ("/v1/tokens/{id}", put(token::update).delete(token::delete)),
+        ("/v1/user/info", get(account::user_info)),
+        ("/v1/config", get(account::config)),
+    ]
+}

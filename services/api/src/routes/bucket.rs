@@ -1,0 +1,136 @@
+//! Buckets.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::StatusCode;
+use model::record::{Bucket, Input, Output};
+use model::{BucketId, InputId};
+use serde::Deserialize;
+use store::directory::{Directory, Record, Versioned};
+use uuid::Uuid;
+
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, check_room};
+use crate::request::{At, Body};
+use crate::shape::{self, Deleted};
+use crate::{Api, own, write};
+
+/// How many records of a bucket are deleted side by side.
+const DELETIONS_MAX: usize = 16;
+const OUT_OF_SCOPE: Error = Error::Forbidden("this token's scopes do not have a bucket of that name");
+
+/// `GET /v1/buckets`
+pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Response {
+    let buckets = own::buckets(api.directory(), &caller);
+    let parts: Vec<_> = buckets.iter().map(|bucket| Parts::of(&api, bucket.record.id)).collect();
+    let shown: Vec<_> = buckets.iter().zip(&parts).map(|(bucket, parts)| parts.show(&api, &bucket.record)).collect();
+    Json(shown).into_response()
+}
+
+/// `POST /v1/buckets`: a bucket, with an input so that it can be used at once.
+pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -> Result<Response, Error> {
+    let now = write::now();
+    let bucket = shape::bucket::read_new(&body.fields()?, caller.account(), BucketId(Uuid::new_v4()), now)?;
+    if !caller.sees(&bucket) {
+        return Err(OUT_OF_SCOPE);
+    }
+    check_room(api.directory().buckets_of(caller.account()).len(), BUCKETS_PER_ACCOUNT_MAX, "buckets in this account")?;
+    write::create(api.directory(), &bucket).await?;
+    let input = shape::input::plain(shape::input::DEFAULT_NAME, &bucket, InputId(Uuid::new_v4()), now);
+    write::create(api.directory(), &input).await?;
+    let parts = Parts::of(&api, bucket.id);
+    Ok((StatusCode::CREATED, Json(parts.show(&api, &bucket))).into_response())
+}
+
+/// `GET /v1/buckets/{id}`
+pub(super) async fn get(State(api): State<Api>, caller: Caller, At(id): At<BucketId>) -> Result<Response, Error> {
+    let bucket = own::bucket(api.directory(), &caller, id)?.record;
+    Ok(Json(Parts::of(&api, id).show(&api, &bucket)).into_response())
+}
+
+/// `PUT /v1/buckets/{id}`
+pub(super) async fn update(
+    State(api): State<Api>,
+    caller: Caller,
+    At(id): At<BucketId>,
+    body: Body,
+) -> Result<Response, Error> {
+    let read = || own::bucket(api.directory(), &caller, id);
+    read()?;
+    let change = shape::bucket::Change::read(&body.fields()?)?;
+    let apply = |bucket: &mut Bucket| {
+        change.apply(bucket)?;
+        if caller.sees(bucket) { Ok(()) } else { Err(OUT_OF_SCOPE) }
+    };
+    let new_name = change.name().map(model::name::Name::as_str);
+    let bucket = write::update(api.directory(), new_name, read, apply).await?;
+    Ok(Json(Parts::of(&api, id).show(&api, &bucket)).into_response())
+}
+
+/// What `DELETE /v1/buckets/{id}` may be told.
+#[derive(Deserialize)]
+pub(super) struct How {
+    force: Option<String>,
+}
+
+impl How {
+    fn is_forced(&self) -> bool {
+        matches!(self.force.as_deref(), Some("true" | "1"))
+    }
+}
+
+/// `DELETE /v1/buckets/{id}`: what belongs to it first and its own record last, so that whatever
+/// stops in between leaves a bucket that can be deleted again.
+pub(super) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    At(id): At<BucketId>,
+    Query(how): Query<How>,
+) -> Result<Response, Error> {
+    let directory = api.directory();
+    let bucket = own::bucket(directory, &caller, id)?.record;
+    let is_empty = directory.inputs_of(id).is_empty() && directory.outputs_of(id).is_empty();
+    if !is_empty && !how.is_forced() {
+        return Err(Error::Precondition("bucket has inputs or outputs; delete them, or use ?force=true".to_owned()));
+    }
+    delete_parts(directory, id).await?;
+    write::delete(directory, bucket.as_ref()).await?;
+    // What was made meanwhile, by somebody who still saw the bucket.
+    delete_parts(directory, id).await?;
+    Ok(Json(Deleted::new(id)).into_response())
+}
+
+/// The inputs and outputs of a bucket, held while they are shown.
+struct Parts {
+    inputs: Vec<Versioned<Input>>,
+    outputs: Vec<Versioned<Output>>,
+}
+
+impl Parts {
+    fn of(api: &Api, bucket: BucketId) -> Self {
+        let directory = api.directory();
+        Self { inputs: directory.inputs_of(bucket), outputs: directory.outputs_of(bucket) }
+    }
+
+    fn show<'a>(&'a self, api: &Api, bucket: &'a Bucket) -> shape::bucket::Bucket<'a> {
+        let inputs = self.inputs.iter().map(|input| shape::input::Input::new(&input.record, api.public_url()));
+        let outputs = self.outputs.iter().map(|output| shape::output::Output::new(&output.record));
+        shape::bucket::Bucket::new(bucket, inputs.collect(), outputs.collect())
+    }
+}
+
+async fn delete_parts(directory: &Directory, bucket: BucketId) -> Result<(), Error> {
+    let groups = directory.groups().into_iter().filter(|group| group.record.bucket == bucket);
+    in_parallel(groups.map(|group| async move { Ok(directory.delete(&group.record.key()).await?) })).await?;
+    let outputs = directory.outputs_of(bucket).into_iter();
+    in_parallel(outputs.map(|output| async move { write::delete(directory, output.record.as_ref()).await })).await?;
+    let inputs = directory.inputs_of(bucket).into_iter();
+    in_parallel(inputs.map(|input| async move { write::delete(directory, input.record.as_ref()).await })).await
+}
+
+async fn in_parallel(deletions: impl Iterator<Item = impl Future<Output = Result<(), Error>>>) -> Result<(), Error> {
+    stream::iter(deletions).buffer_unordered(DELETIONS_MAX).try_collect().await
+}

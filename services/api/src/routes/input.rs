@@ -1,0 +1,77 @@
+//! The inputs of a bucket.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use model::{BucketId, InputId};
+use uuid::Uuid;
+
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::limits::{INPUTS_PER_BUCKET_MAX, check_room};
+use crate::request::{At, Body};
+use crate::shape::Deleted;
+use crate::shape::input::{self as shape, Change, Input};
+use crate::{Api, own, write};
+
+/// `GET /v1/buckets/{id}/inputs`
+pub(super) async fn list(State(api): State<Api>, caller: Caller, At(bucket): At<BucketId>) -> Result<Response, Error> {
+    own::bucket(api.directory(), &caller, bucket)?;
+    let inputs = api.directory().inputs_of(bucket);
+    let shown: Vec<_> = inputs.iter().map(|input| Input::new(&input.record, api.public_url())).collect();
+    Ok(Json(shown).into_response())
+}
+
+/// `POST /v1/buckets/{id}/inputs`
+pub(super) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    At(bucket): At<BucketId>,
+    body: Body,
+) -> Result<Response, Error> {
+    let bucket = own::bucket(api.directory(), &caller, bucket)?.record;
+    let input = shape::read_new(&body.fields()?, &bucket, InputId(Uuid::new_v4()), write::now())?;
+    check_room(api.directory().inputs_of(bucket.id).len(), INPUTS_PER_BUCKET_MAX, "inputs in this bucket")?;
+    write::create(api.directory(), &input).await?;
+    Ok((StatusCode::CREATED, Json(Input::new(&input, api.public_url()))).into_response())
+}
+
+/// `GET /v1/buckets/{id}/inputs/{input}`
+pub(super) async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    At(ids): At<(BucketId, InputId)>,
+) -> Result<Response, Error> {
+    let input = own::input(api.directory(), &caller, ids)?.record;
+    Ok(Json(Input::new(&input, api.public_url())).into_response())
+}
+
+/// `PUT /v1/buckets/{id}/inputs/{input}`
+pub(super) async fn update(
+    State(api): State<Api>,
+    caller: Caller,
+    At(ids): At<(BucketId, InputId)>,
+    body: Body,
+) -> Result<Response, Error> {
+    let read = || own::input(api.directory(), &caller, ids);
+    read()?;
+    let change = Change::read(&body.fields()?)?;
+    let apply = |input: &mut _| {
+        change.apply(input);
+        Ok(())
+    };
+    let input = write::update(api.directory(), change.name(), read, apply).await?;
+    Ok(Json(Input::new(&input, api.public_url())).into_response())
+}
+
+/// `DELETE /v1/buckets/{id}/inputs/{input}`
+pub(super) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    At(ids): At<(BucketId, InputId)>,
+) -> Result<Response, Error> {
+    let input = own::input(api.directory(), &caller, ids)?.record;
+    write::delete(api.directory(), input.as_ref()).await?;
+    Ok(Json(Deleted::new(input.id)).into_response())
+}

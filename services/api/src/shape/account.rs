@@ -1,0 +1,50 @@
+//! The account and the server as JSON.
+
+use model::AccountId;
+use serde::Serialize;
+
+/// Who asks, as `GET /v1/user/info` says it.
+#[derive(Serialize)]
+pub(crate) struct UserInfo {
+    status: &'static str,
+    data: User,
+}
+
+#[derive(Serialize)]
+struct User {
+    id: AccountId,
+    username: String,
+    email: &'static str,
+    auth_type: &'static str,
+    plan_id: &'static str,
+    role: &'static str,
+}
+
+impl UserInfo {
+    /// Shows an account. It has no name but its id.
+    pub(crate) fn new(account: AccountId) -> Self {
+        let data = User {
+            id: account,
+            username: account.to_string(),
+            email: "",
+            auth_type: "token",
+            plan_id: "",
+            role: "user",
+        };
+        Self { status: "ok", data }
+    }
+}
+
+/// What `GET /v1/config` says to anybody.
+#[derive(Serialize)]
+pub(crate) struct ServerConfig {
+    version: &'static str,
+    turnstile_disabled: bool,
+}
+
+impl ServerConfig {
+    /// Shows this build.
+    pub(crate) fn new() -> Self {
+        Self { version: env!("CARGO_PKG_VERSION"), turnstile_disabled: true }
+    }
+}
