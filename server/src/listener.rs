@@ -1,0 +1,169 @@
+//! The accept loop: everything that reaches the server over HTTP comes through here, and has limits.
+//!
+//! The cast:
+//!
+//! - [`Limits`] names every limit.
+//! - `slots` counts connections for each address.
+//! - `timed` is a byte stream that fails when the caller is too slow.
+//! - `sniff` tells HTTP/1 from HTTP/2 by the first bytes, with TLS and without.
+//! - `connection` serves one connection with hyper, through the ingress's head tap.
+//! - [`App`] answers requests.
+//!
+//! Limits on bodies are not here: whoever reads a body knows how long it may be.
+
+mod connection;
+mod limits;
+mod slots;
+mod sniff;
+mod timed;
+
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::body::Body;
+use hyper::{Request, Response, body::Incoming};
+use ingress::RawHead;
+use telemetry::Stop;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+pub use limits::Limits;
+use slots::{Slot, Slots};
+
+/// Pause after the kernel refused to hand out a connection, most often for want of file
+/// descriptors: they come back when connections end, not by asking at once again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The other end of the TCP connection, which may be a proxy.
+    pub address: SocketAddr,
+    /// Whether the connection is TLS up to this process.
+    pub is_tls: bool,
+}
+
+/// What answers the requests.
+pub trait App: Clone + Send + Sync + 'static {
+    /// Answers one request. `head` is the exact head of an HTTP/1 request, and none for HTTP/2.
+    fn call(
+        &self,
+        request: Request<Incoming>,
+        head: Option<RawHead>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Accepts connections and has them served.
+pub struct Listener<A> {
+    app: A,
+    tls: Option<TlsAcceptor>,
+    limits: Arc<Limits>,
+}
+
+impl<A: App> Listener<A> {
+    /// A listener that serves `app`, over TLS where `tls` is given.
+    #[must_use]
+    pub fn new(app: A, tls: Option<TlsAcceptor>, limits: Limits) -> Self {
+        Self { app, tls, limits: Arc::new(limits) }
+    }
+
+    /// Accepts connections until `stop`; then lets the requests that are under way finish within
+    /// the grace, and drops the rest. Returns how many connections were dropped.
+    ///
+    /// An error of `accept` is met with a pause, never with the end of the loop.
+    pub async fn run(self, socket: TcpListener, stop: Stop) -> usize {
+        let places = Arc::new(Semaphore::new(self.limits.connections_max));
+        let slots = Slots::new(&self.limits);
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                // No more connections.
+                () = stop.given() => break,
+                // A connection came, and there is a place for it.
+                accepted = accept(&socket, &places) => match accepted {
+                    Ok((stream, address, place)) => {
+                        self.admit(stream, address, place, &slots, &mut connections, &stop);
+                    }
+                    Err(err) => pause_after(&err).await,
+                },
+                // A connection ended.
+                Some(ended) = connections.join_next() => note_panic(&ended),
+            }
+        }
+        drop(socket);
+        drain(connections, self.limits.grace).await
+    }
+
+    fn admit(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        place: OwnedSemaphorePermit,
+        slots: &Slots,
+        connections: &mut JoinSet<()>,
+        stop: &Stop,
+    ) {
+        let Some(slot) = slots.take(address.ip()) else {
+            tracing::debug!("connection closed: its address has as many as it may");
+            return;
+        };
+        let (app, tls, limits) = (self.app.clone(), self.tls.clone(), Arc::clone(&self.limits));
+        let stop = stop.clone();
+        connections.spawn(async move {
+            let _held: (OwnedSemaphorePermit, Slot) = (place, slot);
+            connection::serve(stream, address, tls, app, &limits, stop).await;
+        });
+    }
+}
+
+/// Waits for a place first, so that callers over the limit wait in the kernel's queue and a short
+/// burst refuses no one.
+async fn accept(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, address) = socket.accept().await?;
+    Ok((stream, address, place))
+}
+
+/// The caller may have left again before we took the connection: that says nothing about us.
+async fn pause_after(err: &io::Error) {
+    let caller_left = matches!(
+        err.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    );
+    if !caller_left {
+        tracing::error!(error = %err, "connections cannot be accepted, trying on");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+/// One bad connection must not end the others, and must not go unnoticed.
+fn note_panic(ended: &Result<(), tokio::task::JoinError>) {
+    if let Err(err) = ended
+        && err.is_panic()
+    {
+        tracing::error!(error = %err, "a connection's task panicked");
+    }
+}
+
+async fn drain(mut connections: JoinSet<()>, grace: Duration) -> usize {
+    let all_ended = async {
+        while let Some(ended) = connections.join_next().await {
+            note_panic(&ended);
+        }
+    };
+    if tokio::time::timeout(grace, all_ended).await.is_ok() {
+        return 0;
+    }
+    let left = connections.len();
+    tracing::warn!(connections = left, "the grace is over, dropping the connections that are left");
+    connections.shutdown().await;
+    left
+}
+
+#[cfg(test)]
+mod tests;

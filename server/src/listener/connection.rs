@@ -1,0 +1,183 @@
+//! One connection, from TLS handshake to end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use bytes::Bytes;
+use hyper::Request;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use ingress::{HEAD_BYTES_MAX, HEADER_LINES_MAX, HeadTap};
+use telemetry::Stop;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::sniff::{Prefixed, Protocol, sniff};
+use super::timed::{Pulse, Timed};
+use super::{App, Limits, Peer};
+
+/// Serves a connection until it ends. After `stop` it ends with the requests that are under way.
+///
+/// Errors are the caller's (cut off, too slow, no HTTP) and are noted at debug level only: anyone
+/// on the internet can cause them.
+pub(super) async fn serve<A: App>(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    app: A,
+    limits: &Arc<Limits>,
+    stop: Stop,
+) {
+    // Answers are small and complete: waiting to fill a packet only delays them.
+    if let Err(err) = stream.set_nodelay(true) {
+        tracing::debug!(error = %err, "connection ended before it began");
+        return;
+    }
+    let peer = Peer { address, is_tls: tls.is_some() };
+    let Some(tls) = tls else {
+        return serve_stream(stream, peer, app, limits, stop).await;
+    };
+    match tokio::time::timeout(limits.handshake_max, tls.accept(stream)).await {
+        Ok(Ok(stream)) => Box::pin(serve_stream(stream, peer, app, limits, stop)).await,
+        Ok(Err(err)) => tracing::debug!(error = %err, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
+    }
+}
+
+async fn serve_stream<A: App, S>(stream: S, peer: Peer, app: A, limits: &Arc<Limits>, stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (stream, pulse) = Timed::new(stream, Arc::clone(limits));
+    let sniffed = tokio::select! {
+        // Nothing has been asked for, so nothing is owed.
+        () = stop.given() => return,
+        sniffed = sniff(stream) => sniffed,
+    };
+    let ended = match sniffed {
+        Ok(None) => Ok(()),
+        Ok(Some((Protocol::Http1, stream))) => serve_http1(stream, pulse, peer, app, stop).await,
+        Ok(Some((Protocol::Http2, stream))) => serve_http2(stream, &pulse, peer, app, limits, stop).await,
+        Err(err) => return tracing::debug!(error = %err, "connection ended before its first request"),
+    };
+    if let Err(err) = ended {
+        tracing::debug!(error = %err, "connection ended badly");
+    }
+}
+
+async fn serve_http1<A: App, S>(
+    stream: Prefixed<Timed<S>>,
+    pulse: Pulse,
+    peer: Peer,
+    app: A,
+    stop: Stop,
+) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (tap, heads) = HeadTap::new(stream);
+    let service = service_fn(move |request: Request<Incoming>| {
+        pulse.busy();
+        // Once for each request, before anything else looks at it.
+        let head = heads.admit(request.version());
+        let (app, pulse) = (app.clone(), pulse.clone());
+        async move {
+            let response = match head {
+                Ok(head) => app.call(request, head, peer).await,
+                Err(refusal) => refusal.response().map(Body::new),
+            };
+            Ok::<_, Infallible>(response.map(|body| Answer { body, pulse }))
+        }
+    });
+    let connection = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADER_LINES_MAX)
+        // A caller may end its side after the request and still wait for the answer.
+        .half_close(true)
+        // `Timed` limits heads; see there.
+        .header_read_timeout(None::<Duration>)
+        .serve_connection(TokioIo::new(tap), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // The connection ended by itself.
+        ended = connection.as_mut() => return ended,
+        // The request under way is answered with `connection: close`.
+        () = stop.given() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+async fn serve_http2<A: App, S>(
+    stream: Prefixed<Timed<S>>,
+    pulse: &Pulse,
+    peer: Peer,
+    app: A,
+    limits: &Limits,
+    stop: Stop,
+) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // From here on pings tell the living from the dead.
+    pulse.busy();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let app = app.clone();
+        async move { Ok::<_, Infallible>(app.call(request, None, peer).await) }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(limits.header_list_bytes_max)
+        .keep_alive_interval(limits.ping_every)
+        .keep_alive_timeout(limits.pong_max)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // The connection ended by itself.
+        ended = connection.as_mut() => return ended,
+        // New streams are refused with GOAWAY, those under way go on.
+        () = stop.given() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+/// The body of an HTTP/1 answer. hyper drops it when all of it is out, and then the connection is
+/// idle.
+struct Answer {
+    body: Body,
+    pulse: Pulse,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.pulse.idle();
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

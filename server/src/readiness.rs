@@ -1,0 +1,91 @@
+//! Whether the process can do its work, for load balancers and people.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use store::Health;
+
+use crate::options::{Durability, Roles};
+
+/// What `GET /readyz` says. Clones share it.
+#[derive(Clone)]
+pub struct Readiness {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    roles: Roles,
+    durability: Option<Durability>,
+    /// Known once the store was opened.
+    health: OnceLock<Health>,
+    stopping: AtomicBool,
+}
+
+/// The answer, as JSON.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether every check is passed.
+    pub ready: bool,
+    /// Each with its name, and why not.
+    pub checks: Vec<Check>,
+    /// When an accepted webhook is on disk: `always` (before the answer), `fast` (within two
+    /// minutes), or `unknown` (the operator of the NATS servers has not said).
+    pub durability: String,
+    /// What this process does.
+    pub roles: String,
+    /// The version of the program.
+    pub version: &'static str,
+}
+
+/// One thing that must be so.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it is so.
+    pub ok: bool,
+    /// What is wrong, if anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Readiness {
+    /// Of a process that has just begun.
+    pub fn new(roles: Roles, durability: Option<Durability>) -> Self {
+        let shared = Shared { roles, durability, health: OnceLock::new(), stopping: AtomicBool::new(false) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The store was opened. Said once; later ones change nothing.
+    pub fn store_opened(&self, health: Health) {
+        let _ = self.shared.health.set(health);
+    }
+
+    /// The process was told to stop: nothing new should be sent to it.
+    pub fn stopping(&self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// What is so now.
+    pub fn report(&self) -> Report {
+        let mut checks: Vec<Check> = match self.shared.health.get() {
+            Some(health) => health
+                .checks()
+                .into_iter()
+                .map(|check| Check { name: check.name, ok: check.problem.is_none(), why: check.problem })
+                .collect(),
+            None => vec![Check { name: "nats", ok: false, why: Some("the store is not open yet".to_owned()) }],
+        };
+        if self.shared.stopping.load(Ordering::Relaxed) {
+            checks.push(Check { name: "stop", ok: false, why: Some("the process is stopping".to_owned()) });
+        }
+        Report {
+            ready: checks.iter().all(|check| check.ok),
+            checks,
+            durability: self.shared.durability.map_or_else(|| "unknown".to_owned(), |known| known.to_string()),
+            roles: self.shared.roles.to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}

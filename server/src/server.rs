@@ -1,0 +1,237 @@
+//! Starts everything in order, watches it, and stops it in the opposite order.
+//!
+//! Three groups of tasks, each of which needs the next: the front (listener, dispatcher) takes
+//! requests; the back (store, `auth`) serves them; the broker, where it is our own, keeps what they
+//! write. A stop ends the front first and waits for what is under way, then the back, then the
+//! broker. A task that ends without being told to ends the process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use auth::Auth;
+use crypto::key::{MasterKey, MasterKeys};
+use dispatcher::Dispatcher;
+use ingress::Ingress;
+use store::Store;
+use telemetry::Stop;
+use tokio::net::TcpListener;
+
+use crate::admin::{self, First};
+use crate::data_dir::DataDir;
+use crate::front::{Front, Services};
+use crate::listener::Listener;
+use crate::options::{self, Durability, MasterKeySource, Nats, Options, Role};
+use crate::readiness::Readiness;
+use crate::tasks::Group;
+use crate::{master_key, nats, out};
+
+/// Name of this process among the clients of NATS, where no user is named.
+const CLIENT_NAME: &str = "relay";
+
+/// A server that has not been started.
+#[derive(Debug)]
+pub struct Server {
+    options: Options,
+}
+
+/// The tasks of a running server, in the order in which they are stopped.
+#[derive(Default)]
+struct Groups {
+    front: Group,
+    back: Group,
+    broker: Group,
+}
+
+impl Server {
+    /// A server with these options. Nothing happens yet.
+    pub fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// Serves until told to stop, then lets the work under way finish.
+    ///
+    /// # Errors
+    /// Where something cannot be set up (a port that is taken, a key that cannot be read, no
+    /// `nats-server`), or a part ends that should not.
+    pub async fn run(self, stop: Stop) -> anyhow::Result<()> {
+        let readiness = Readiness::new(self.options.roles.clone(), self.options.durability());
+        let stop_delay = self.options.stop_delay;
+        let mut groups = Groups::default();
+        let outcome = tokio::select! {
+            // Told to stop, be it in the middle of the start.
+            () = stop.given() => Ok(()),
+            outcome = self.serve(readiness.clone(), &mut groups) => outcome,
+        };
+        readiness.stopping();
+        if outcome.is_ok() && !stop_delay.is_zero() {
+            tokio::time::sleep(stop_delay).await;
+        }
+        groups.finish().await;
+        outcome
+    }
+
+    /// Starts all of it and watches. Returns only with an error.
+    async fn serve(self, readiness: Readiness, groups: &mut Groups) -> anyhow::Result<()> {
+        let options = self.options;
+        let data_dir = options.needs_data_dir().then(|| DataDir::open(&options.data_dir)).transpose()?;
+        let data_path = data_dir.as_ref().map_or(options.data_dir.clone(), |dir| dir.path().to_owned());
+        let tls = options.tls.as_ref().map(crate::tls::Source::acceptor).transpose().context("set up TLS")?;
+        let socket =
+            TcpListener::bind(options.http_addr).await.with_context(|| format!("listen on {}", options.http_addr))?;
+        let bound = socket.local_addr().context("find our own address")?;
+        let url = match &options.public_url {
+            Some(url) => url.clone(),
+            None => options::url_of(bound, tls.is_some())?,
+        };
+        let url = url.as_str().trim_end_matches('/');
+        warn_of_plaintext(bound, tls.is_some());
+
+        // From here on /livez and /readyz answer, and everyone else is told to come again.
+        let front = Front::new(readiness.clone());
+        let listener = Listener::new(front.clone(), tls, options.limits.clone());
+        let listener_stop = groups.front.stop();
+        groups.front.spawn("the HTTP listener", async move {
+            listener.run(socket, listener_stop).await;
+        });
+
+        let masters = MasterKeys::new(open_master_key(&options.master_key, &data_path)?, Vec::new());
+        let store_options = store_options(&options, &data_path, groups).await?;
+        let Some((store, driver)) = Box::pin(Store::open(store_options, masters, &groups.back.stop())).await else {
+            bail!("the store was given up");
+        };
+        let driver_stop = groups.back.stop();
+        groups.back.spawn("the store", async move { driver.run(&driver_stop).await });
+        readiness.store_opened(store.health().clone());
+        front.open(start_roles(&options, &store, url, groups)?);
+
+        if options.roles.has(Role::Auth) {
+            let durability = options.durability();
+            let first = admin::ensure(&store, options.admin, &data_path, url).await?;
+            announce(url, &first, durability)?;
+        }
+        tracing::info!(roles = %options.roles, url, "serving");
+        Err(groups.ended_early().await)
+    }
+}
+
+impl Groups {
+    async fn ended_early(&mut self) -> anyhow::Error {
+        tokio::select! {
+            // Whoever it is, the process ends.
+            err = self.front.ended_early() => err,
+            err = self.back.ended_early() => err,
+            err = self.broker.ended_early() => err,
+        }
+    }
+
+    async fn finish(self) {
+        self.front.finish().await;
+        self.back.finish().await;
+        self.broker.finish().await;
+    }
+}
+
+fn open_master_key(source: &MasterKeySource, data_dir: &Path) -> anyhow::Result<MasterKey> {
+    match source {
+        MasterKeySource::Given(key) => Ok(key.clone()),
+        MasterKeySource::DataDir => master_key::open(data_dir, &nats::store_dir(data_dir)),
+    }
+}
+
+/// How to reach NATS; our own is started for it.
+async fn store_options(options: &Options, data_dir: &Path, groups: &mut Groups) -> anyhow::Result<store::Options> {
+    let mut to_store = match &options.nats {
+        Nats::Embedded { binary, durability } => {
+            let access = start_broker(binary.as_deref(), *durability, data_dir, groups).await?;
+            store::Options {
+                credentials: Some((access.user, access.password)),
+                client_name: CLIENT_NAME.to_owned(),
+                ..store::Options::new(format!("nats://{}", access.address))
+            }
+        }
+        Nats::External { servers, credentials, ca_file, .. } => store::Options {
+            servers: servers.clone(),
+            credentials: credentials.clone(),
+            ca_file: ca_file.clone(),
+            // The permissions of a NATS user name its reply subjects.
+            client_name: credentials.as_ref().map_or(CLIENT_NAME, |(user, _)| user).to_owned(),
+            ..store::Options::new(String::new())
+        },
+    };
+    to_store.provision = options.roles.has(Role::Auth);
+    to_store.shards = options.shards;
+    to_store.replicas = options.replicas;
+    Ok(to_store)
+}
+
+async fn start_broker(
+    binary: Option<&Path>,
+    durability: Durability,
+    data_dir: &Path,
+    groups: &mut Groups,
+) -> anyhow::Result<nats::Access> {
+    let binary: PathBuf = nats::binary::find(binary).await?;
+    let settings = nats::Settings { data_dir: data_dir.to_owned(), binary, durability };
+    let broker = nats::Embedded::start(settings).await?;
+    let access = broker.access();
+    groups.broker.spawn("nats-server", broker.run(groups.broker.stop()));
+    Ok(access)
+}
+
+fn start_roles(options: &Options, store: &Store, url: &str, groups: &mut Groups) -> anyhow::Result<Services> {
+    let mut services = Services::default();
+    if options.roles.has(Role::Auth) {
+        let auth = Auth::new(store.clone(), &auth::Config::default()).context("set up auth")?;
+        let stop = groups.back.stop();
+        groups.back.spawn("auth", async move { auth.run(&stop).await });
+    }
+    if options.roles.has(Role::Dispatcher) {
+        let dispatcher = Dispatcher::new(store.clone(), groups.front.stop());
+        services.set_dispatcher(&dispatcher);
+        groups.front.spawn("the dispatcher", async move { dispatcher.run().await });
+    }
+    if options.roles.has(Role::Ingress) {
+        services.ingress = Some(Ingress::new(store.clone(), options.ingress));
+    }
+    if options.roles.has(Role::Api) {
+        let config = api::Config { public_url: url.to_owned() };
+        let api = api::Api::new(store.clone(), config).context("set up the REST API")?;
+        services.api = Some(api::router(api));
+    }
+    Ok(services)
+}
+
+fn warn_of_plaintext(bound: SocketAddr, is_tls: bool) {
+    if !is_tls && !bound.ip().is_loopback() {
+        tracing::warn!(
+            address = %bound,
+            "listening without TLS on an address that others can reach: secrets travel in clear unless a proxy in \
+             front has TLS"
+        );
+    }
+}
+
+/// Says once, on standard output, where everything is.
+fn announce(url: &str, first: &First, durability: Option<Durability>) -> anyhow::Result<()> {
+    let mut text = format!("relay-server {} listens at {url}\n", env!("CARGO_PKG_VERSION"));
+    match first {
+        First::Given => text.push_str("  admin       as given\n"),
+        First::Earlier(path) => text.push_str(&format!("  admin       made earlier, see {}\n", path.display())),
+        First::Made(path, made) => text.push_str(&format!(
+            "  admin       made just now, kept in {}\n  key         {}\n  secret      {}\n",
+            path.display(),
+            made.key,
+            made.secret.expose()
+        )),
+    }
+    text.push_str(match durability {
+        Some(Durability::Always) => "  durability  always: a webhook is on disk before it is answered",
+        Some(Durability::Fast) => {
+            "  durability  FAST: a power cut can lose what was accepted in the last two minutes; \
+             --durability always does not"
+        }
+        None => "  durability  as the NATS servers are set",
+    });
+    out::line(text).context("write the start text")
+}

@@ -1,0 +1,35 @@
+//! The certificate in memory is renewed; the handshake is tested with the listener.
+
+use super::*;
+
+#[test]
+fn a_certificate_is_kept_for_a_while_and_then_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = SystemTime::now();
+    let authority = Authority::open(dir.path(), now).unwrap();
+    let renewing = Renewing::new(authority, vec!["localhost".to_owned()], now).unwrap();
+    let first = renewing.at(now);
+    assert!(Arc::ptr_eq(&first, &renewing.at(now + RENEW_BEFORE / 2)));
+    let second = renewing.at(now + RENEW_BEFORE);
+    assert!(!Arc::ptr_eq(&first, &second));
+    assert!(Arc::ptr_eq(&second, &renewing.at(now + RENEW_BEFORE)));
+}
+
+#[test]
+fn files_that_do_not_belong_together_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = Authority::open(dir.path(), SystemTime::now()).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let names = ["localhost".to_owned()];
+    let (one, other) =
+        (authority.issue(&names, SystemTime::now()).unwrap(), authority.issue(&names, SystemTime::now()).unwrap());
+    let (cert, key) = (write("cert", &one.cert_pem), write("key", &one.key_pem));
+    let wrong = write("wrong", &other.key_pem);
+    assert!(Source::Files { cert: cert.clone(), key: key.clone() }.acceptor().is_ok());
+    assert!(Source::Files { cert, key: wrong }.acceptor().is_err());
+    assert!(Source::Files { cert: key.clone(), key }.acceptor().is_err(), "a key is no certificate");
+}
