@@ -1,0 +1,118 @@
+//! The command line: `relay …`.
+//!
+//! Every command is a file: its arguments, and what it does. [`Failure`] turns what went wrong
+//! into one line and an exit code.
+
+mod account;
+mod bucket;
+mod failure;
+mod file;
+mod forward;
+mod global;
+mod input;
+mod login;
+mod out;
+mod output;
+mod run;
+mod status;
+mod stored;
+mod token;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+use global::Global;
+use out::Out;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  something failed
+  2  the command line or a file cannot be read
+  3  the server refused the credentials, or there are none
+  4  something that was named does not exist
+
+Log lines go to standard error; RELAY_LOG (or LOG_LEVEL) says which, for example `debug` or `info,agent::worker=debug`.";
+
+/// Brings webhooks to servers that the internet must not reach.
+#[derive(Debug, Parser)]
+#[command(name = "relay", version, propagate_version = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Store credentials on this machine, after checking them
+    Login(login::Args),
+    /// Forward webhooks to a destination; makes what is missing for it
+    Forward(forward::Args),
+    /// Run the agent from a file or from the environment
+    Run(run::Args),
+    /// Show whether the server can be reached, who you are, and your buckets
+    Status,
+    /// Manage buckets
+    #[command(subcommand)]
+    Bucket(bucket::Command),
+    /// Manage inputs: the public endpoints of a bucket
+    #[command(subcommand)]
+    Input(input::Command),
+    /// Manage outputs: where the webhooks of a bucket go
+    #[command(subcommand)]
+    Output(output::Command),
+    /// Manage tokens: the credentials of agents and of the API
+    #[command(subcommand)]
+    Token(token::Command),
+}
+
+/// Reads the command line, does what it says, and returns the exit code of the process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let default_filter = match cli.command {
+        Command::Forward(_) | Command::Run(_) => "info",
+        Command::Login(_)
+        | Command::Status
+        | Command::Bucket(_)
+        | Command::Input(_)
+        | Command::Output(_)
+        | Command::Token(_) => "warn",
+    };
+    match start(cli, default_filter) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.exit(),
+    }
+}
+
+fn start(cli: Cli, default_filter: &str) -> Result<(), Failure> {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let filter = set("RELAY_LOG").or_else(|| set("LOG_LEVEL")).unwrap_or_else(|| default_filter.to_owned());
+    telemetry::log::start(cli.global.log_format.into(), &filter)
+        .map_err(|err| Failure::Usage(format!("RELAY_LOG or LOG_LEVEL cannot be read: {err}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    runtime.block_on(Box::pin(execute(cli)))
+}
+
+async fn execute(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    let mut out = Out::new(global.json);
+    match command {
+        Command::Login(args) => login::run(&global, args, &mut out).await,
+        Command::Forward(args) => forward::run(&global, args, &mut out).await,
+        Command::Run(args) => run::run(&global, args).await,
+        Command::Status => status::run(&global, &mut out).await,
+        Command::Bucket(command) => bucket::run(&global, command, &mut out).await,
+        Command::Input(command) => input::run(&global, command, &mut out).await,
+        Command::Output(command) => output::run(&global, command, &mut out).await,
+        Command::Token(command) => token::run(&global, command, &mut out).await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

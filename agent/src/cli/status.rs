@@ -1,0 +1,53 @@
+//! `relay status`
+
+use serde_json::{Value, json};
+
+use super::account::Account;
+use super::bucket::all;
+use super::failure::Failure;
+use super::global::Global;
+use super::out::{Out, plain};
+use crate::rest::Client;
+
+/// Shows what can be shown and fails with the first thing that is wrong.
+pub(super) async fn run(global: &Global, out: &mut Out) -> Result<(), Failure> {
+    let account = Account::known(global)?;
+    // Anybody may ask for this, so it tells a server that is away from credentials that are wrong.
+    let config: Result<Value, _> = Client::new(account.server.clone(), None).get("/v1/config").await;
+    let version = config.as_ref().ok().and_then(|config| config["version"].as_str()).map(plain);
+    let buckets = match &config {
+        Ok(_) => Some(all(&account.rest()).await),
+        Err(_) => None,
+    };
+    let names = buckets.as_ref().and_then(|found| found.as_ref().ok());
+    let names: Option<Vec<_>> = names.map(|found| found.iter().map(|bucket| plain(&bucket.name)).collect());
+    if out.is_json() {
+        out.json(&json!({
+            "url": account.address,
+            "reachable": config.is_ok(),
+            "version": version,
+            "key": account.key,
+            "credentials_accepted": names.is_some(),
+            "buckets": names,
+        }))?;
+    } else {
+        let reachable = if config.is_ok() { "reachable" } else { "not reachable" };
+        let version = version.map(|version| format!(", version {version}")).unwrap_or_default();
+        out.line(format_args!("Server:  {} ({reachable}{version})", account.address))?;
+        let accepted = match &buckets {
+            Some(Ok(_)) => " (accepted)",
+            Some(Err(_)) => " (not accepted)",
+            None => "",
+        };
+        out.line(format_args!("Key:     {}{accepted}", plain(&account.key)))?;
+        if let Some(names) = &names {
+            let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            out.line(format_args!("Buckets: {list}"))?;
+        }
+    }
+    config?;
+    match buckets {
+        Some(Err(failure)) => Err(failure),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}

@@ -1,0 +1,90 @@
+//! The agent as `relay forward` and `relay run` start it.
+
+use std::net::SocketAddr;
+
+use telemetry::{Stop, stop};
+
+use super::account::Account;
+use super::failure::Failure;
+use super::global::Global;
+use crate::agent::{self, GRACE, Options};
+use crate::allow::{Allow, Rule};
+use crate::session::Subscription;
+
+/// How many attempts are made at once unless the owner says otherwise.
+const CONCURRENCY_DEFAULT: u32 = 512;
+/// The most that servers grant.
+const CONCURRENCY_MAX: i64 = 4096;
+
+/// What the owner says about the agent.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Work {
+    /// Agents of one group share the work; each group gets every event [default: the token's own]
+    #[arg(long, env = "RELAY_GROUP", value_name = "NAME")]
+    pub(super) group: Option<String>,
+    /// A destination that may be called, whatever the server says: host, host:port, network or
+    /// URL prefix; may be repeated [default: all but cloud metadata addresses]
+    #[arg(long, env = "RELAY_ALLOW", value_name = "DESTINATION", value_delimiter = ',')]
+    pub(super) allow: Vec<String>,
+    /// How many attempts are made at once
+    #[arg(
+        long,
+        env = "RELAY_CONCURRENCY",
+        value_name = "N",
+        default_value_t = CONCURRENCY_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=CONCURRENCY_MAX)
+    )]
+    pub(super) concurrency: u32,
+    /// Answer GET /healthz here: 200 while a session is open, 503 otherwise
+    #[arg(long, env = "RELAY_HEALTH_ADDR", value_name = "ADDRESS")]
+    pub(super) health_addr: Option<SocketAddr>,
+    /// The server of the sessions, if it is another one
+    #[arg(long, env = "RELAY_GRPC_API_ADDRESS", value_name = "URL")]
+    pub(super) grpc_url: Option<String>,
+}
+
+impl Work {
+    /// Runs the agent until the process is asked to end.
+    ///
+    /// # Errors
+    /// When an argument cannot be used, or the server refuses.
+    pub(super) async fn run(self, global: &Global, account: &Account, buckets: Vec<String>) -> Result<(), Failure> {
+        let options = Options {
+            server: account.session_server(global, self.grpc_url.as_deref())?,
+            credentials: account.credentials(),
+            subscription: Subscription { buckets, group: self.group.unwrap_or_default(), credits: self.concurrency },
+            allow: allow(&self.allow)?,
+            health_addr: self.health_addr,
+            grace: GRACE,
+        };
+        let stop = Stop::new();
+        let asked = async {
+            let asked = stop::requested().await;
+            match asked {
+                Ok(()) => tracing::info!("stopping: no new deliveries are taken, those under way are finished"),
+                Err(err) => tracing::error!(error = %err, "signals cannot be received"),
+            }
+            stop.give();
+            // A second request ends the process at once.
+            if stop::requested().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            result = agent::run(options, &stop) => {
+                result?;
+                tracing::info!("stopped");
+                Ok(())
+            }
+            () = asked => Err(Failure::Other(anyhow::anyhow!("stopped at once: deliveries under way were given up"))),
+        }
+    }
+}
+
+/// The list of destinations; empty entries are left out.
+pub(super) fn allow(rules: &[String]) -> Result<Allow, Failure> {
+    let rules = rules.iter().map(|rule| rule.trim()).filter(|rule| !rule.is_empty());
+    let rules = rules.map(|rule| rule.parse::<Rule>().map_err(|err| Failure::Usage(format!("--allow {rule}: {err}"))));
+    Ok(Allow::new(rules.collect::<Result<_, _>>()?))
+}

@@ -1,0 +1,70 @@
+//! Connections that wait for their next request.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::connection::{Connection, Key};
+
+/// How long a connection may wait; most servers close theirs after 60 s or more.
+pub(super) const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
+/// How many connections to one place wait.
+pub(super) const IDLE_PER_KEY_MAX: usize = 32;
+/// How many connections wait in all: well below the usual limit of 1024 open files.
+pub(super) const IDLE_MAX: usize = 256;
+
+/// The waiting connections.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    by_key: HashMap<Key, Vec<(Connection, Instant)>>,
+    count: usize,
+}
+
+impl Pool {
+    /// Takes the connection that was used last, if `may_connect` still holds for its address.
+    pub(super) fn take(&self, key: &Key, may_connect: impl Fn(IpAddr) -> bool, now: Instant) -> Option<Connection> {
+        let mut idle = self.lock();
+        loop {
+            let (connection, since) = idle.by_key.get_mut(key)?.pop()?;
+            idle.count -= 1;
+            if now.duration_since(since) < IDLE_TIME_MAX && may_connect(connection.peer()) {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Gives a connection back; beyond the limits it is closed.
+    pub(super) fn put(&self, key: Key, connection: Connection, now: Instant) {
+        let mut idle = self.lock();
+        if idle.count >= IDLE_MAX {
+            return;
+        }
+        let waiting = idle.by_key.entry(key).or_default();
+        if waiting.len() < IDLE_PER_KEY_MAX {
+            waiting.push((connection, now));
+            idle.count += 1;
+        }
+    }
+
+    /// Closes those that have waited too long.
+    pub(super) fn sweep(&self, now: Instant) {
+        let mut idle = self.lock();
+        for waiting in idle.by_key.values_mut() {
+            waiting.retain(|(_, since)| now.duration_since(*since) < IDLE_TIME_MAX);
+        }
+        idle.by_key.retain(|_, waiting| !waiting.is_empty());
+        idle.count = idle.by_key.values().map(Vec::len).sum();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,16 @@
+//! Sessions with the dispatcher: one live gRPC stream each.
+//!
+//! - `State` is the protocol without I/O: which message is allowed when, credits, what is under way.
+//! - [`Credentials`] holds key and secret, and the session token that stands for them for a while.
+//! - `open` dials, says Hello and waits for Welcome; `Live` runs the session from there.
+//! - [`Keeper`] keeps a session open for as long as it is not told to stop.
+
+mod backoff;
+mod credentials;
+mod keeper;
+mod live;
+mod open;
+mod state;
+
+pub use credentials::Credentials;
+pub use keeper::{Error, Keeper, Subscription};

@@ -1,0 +1,138 @@
+//! Makes the attempts that the sessions ask for, and reports how they ended.
+//!
+//! - [`Job`] is one attempt to make; its [`Ticket`] leads back to the session that asked.
+//! - `Lanes` start the first attempts of each output in order; retries and other outputs don't wait.
+//! - `request` turns a delivery into a request, as far as the owner's list allows.
+//! - `Ledger` knows which attempts are under way or were made but perhaps never reported, so
+//!   that a delivery which comes again after a session was lost is not made twice. It is not
+//!   needed for correctness: delivery is at least once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::fact::Outcome;
+use telemetry::Stop;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::allow::Allow;
+use crate::http::Client;
+
+mod job;
+mod lanes;
+mod ledger;
+mod request;
+
+pub use job::{Attempt, Delivery, Ended, Job, Report, Ticket};
+
+use lanes::Lanes;
+use ledger::{Begun, Ledger};
+
+/// Makes attempts, for any number of sessions.
+#[derive(Debug)]
+pub struct Worker {
+    client: Client,
+    allow: Allow,
+    lanes: Lanes<Job>,
+    ledger: Ledger,
+    tasks: TaskTracker,
+    stop: Stop,
+    abort: Stop,
+}
+
+impl Worker {
+    /// A worker that calls what `allow` allows.
+    pub fn new(client: Client, allow: Allow) -> Arc<Self> {
+        Arc::new(Self {
+            client,
+            allow,
+            lanes: Lanes::default(),
+            ledger: Ledger::default(),
+            tasks: TaskTracker::new(),
+            stop: Stop::new(),
+            abort: Stop::new(),
+        })
+    }
+
+    /// Takes a job. Its ticket tells how it ended, or that it was given up.
+    pub fn take(self: &Arc<Self>, job: Job) {
+        if self.stop.is_given() {
+            return;
+        }
+        let worker = self.clone();
+        if job.delivery.attempt.number > 1 {
+            self.tasks.spawn(async move { worker.attempt(job).await });
+        } else if let Some(output) = self.lanes.push(job.delivery.attempt.output, job) {
+            self.tasks.spawn(async move {
+                let make = |job| {
+                    let worker = worker.clone();
+                    async move { worker.attempt(job).await }
+                };
+                worker.lanes.run(output, make, &worker.tasks).await;
+            });
+        }
+    }
+
+    /// A session was lost after it had reported this: the dispatcher may not have got it.
+    pub fn remember(&self, report: Ended) {
+        self.ledger.remember(report, Instant::now());
+    }
+
+    /// Closes connections that nobody needs; never returns.
+    pub async fn run(&self) {
+        self.client.run().await;
+    }
+
+    /// Stops taking jobs, gives up those that have not started, and waits for the others;
+    /// what is not over after `grace` is given up.
+    pub async fn finish(&self, grace: Duration) {
+        self.stop.give();
+        self.lanes.clear();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(attempts = self.tasks.len(), "attempts were given up, they took longer than the grace");
+            self.abort.give();
+            self.tasks.wait().await;
+        }
+    }
+
+    async fn attempt(self: Arc<Self>, job: Job) {
+        // Dropped when aborted; its ticket says so.
+        let _ = self.abort.or(self.attempt_until_over(job)).await;
+    }
+
+    async fn attempt_until_over(&self, job: Job) {
+        let Job { delivery, body, ticket, room: _room } = job;
+        if ticket.is_orphaned() {
+            return;
+        }
+        let attempt = delivery.attempt;
+        let Begun::Here(under_way) = self.ledger.begin(attempt, ticket, Instant::now()) else { return };
+        let started = Instant::now();
+        let outcome = match request::make(*delivery, body, &self.allow) {
+            Ok((request, permit)) => self.client.send(request, |address| permit.allows(address)).await,
+            Err(reason) => {
+                tracing::warn!(event = %attempt.event, output = %attempt.output, %reason, "attempt not allowed");
+                Outcome::NotAllowed
+            }
+        };
+        let duration_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
+        log(attempt, outcome, duration_ms);
+        under_way.finish(Ended { attempt, outcome, duration_ms }, Instant::now());
+    }
+}
+
+fn log(Attempt { event, output, number: attempt }: Attempt, outcome: Outcome, duration_ms: u32) {
+    match outcome {
+        Outcome::Answered(status @ 200..=299) => {
+            tracing::debug!(%event, %output, attempt, status, duration_ms, "attempt answered");
+        }
+        Outcome::Answered(status) => tracing::info!(%event, %output, attempt, status, duration_ms, "attempt answered"),
+        Outcome::Refused | Outcome::NotConnected | Outcome::TimedOut | Outcome::Broken | Outcome::NotAllowed => {
+            tracing::info!(%event, %output, attempt, ?outcome, duration_ms, "attempt failed")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
