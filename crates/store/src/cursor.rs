@@ -61,8 +61,10 @@ pub struct Cursor {
     delivered: u64,
     /// How many events the standing pull requests may still bring.
     asked: usize,
-    /// When the standing requests are over, or a refused one may be tried again.
-    deadline: Instant,
+    /// When the standing requests are over, even if NATS does not say so.
+    over_at: Instant,
+    /// Nothing is asked before this time, because NATS refused.
+    refused_until: Instant,
     lost: bool,
 }
 
@@ -102,6 +104,7 @@ enum What {
     Reconnected,
     Asked(Option<async_nats::Message>),
     Overdue,
+    MayAsk,
 }
 
 impl Cursor {
@@ -141,7 +144,8 @@ impl Cursor {
             folded: 0,
             delivered: 0,
             asked: 0,
-            deadline: Instant::now(),
+            over_at: Instant::now(),
+            refused_until: Instant::now(),
             lost: false,
         };
         let existed = cursor.ensure_consumer(since, now).await?;
@@ -169,13 +173,13 @@ impl Cursor {
     /// [`Error::Unavailable`].
     pub async fn ask(&mut self, wanted: usize) -> Result<(), Error> {
         // Small top-ups would cost a request for each event.
-        if self.lost || wanted == 0 || self.asked > wanted / 2 || (self.asked == 0 && Instant::now() < self.deadline) {
+        if self.lost || wanted == 0 || self.asked > wanted / 2 || self.is_refused() {
             return Ok(());
         }
         let batch = wanted - self.asked;
         self.pulls.request(&self.stream, &self.name, batch, Some(PULL_EXPIRES)).await?;
         self.asked += batch;
-        self.deadline = Instant::now() + PULL_EXPIRES + PULL_GRACE;
+        self.over_at = Instant::now() + PULL_EXPIRES + PULL_GRACE;
         Ok(())
     }
 
@@ -186,7 +190,7 @@ impl Cursor {
     pub async fn ask_now(&mut self, wanted: usize) -> Result<(), Error> {
         self.pulls.request(&self.stream, &self.name, wanted, None).await?;
         self.asked += wanted;
-        self.deadline = Instant::now() + PULL_GRACE;
+        self.over_at = Instant::now() + PULL_GRACE;
         Ok(())
     }
 
@@ -197,12 +201,13 @@ impl Cursor {
 
     /// Waits until something happens. Dropping the future loses nothing.
     pub async fn happens(&mut self) -> Happened {
-        let overdue = self.asked > 0 || Instant::now() < self.deadline;
+        let refused = self.is_refused();
         Happened(tokio::select! {
             signal = self.pulls.next() => What::Signal(signal),
             Ok(()) = self.connected.changed() => What::Reconnected,
             message = self.held.next() => What::Asked(message),
-            () = tokio::time::sleep_until(self.deadline), if overdue => What::Overdue,
+            () = tokio::time::sleep_until(self.over_at), if self.asked > 0 => What::Overdue,
+            () = tokio::time::sleep_until(self.refused_until), if refused => What::MayAsk,
         })
     }
 
@@ -217,16 +222,13 @@ impl Cursor {
             What::Signal(Some(Signal::NoConsumer)) => self.lost = true,
             What::Signal(Some(Signal::Refused)) => {
                 self.asked = 0;
-                self.deadline = Instant::now() + REFUSED_WAIT;
+                self.refused_until = Instant::now() + REFUSED_WAIT;
             }
             What::Signal(Some(Signal::Nothing)) => {}
-            What::Reconnected => {
-                self.asked = 0;
-                self.deadline = Instant::now();
-            }
             What::Asked(Some(message)) => consumer::say_held(&self.store, message).await,
             What::Asked(None) | What::Signal(None) => self.lost = true,
-            What::Overdue => self.asked = 0,
+            What::Overdue | What::Reconnected => self.asked = 0,
+            What::MayAsk => {}
         }
         Ok(None)
     }
@@ -258,7 +260,6 @@ impl Cursor {
         self.fold(now).await?;
         self.delivered = 0;
         self.asked = 0;
-        self.deadline = Instant::now();
         self.lost = false;
         Ok(())
     }
@@ -289,6 +290,10 @@ impl Cursor {
     /// [`Error::Unavailable`]; then it may be given out again.
     pub async fn in_progress(&self, receipt: &Receipt) -> Result<(), Error> {
         self.reply(receipt, Bytes::from_static(b"+WPI")).await
+    }
+
+    fn is_refused(&self) -> bool {
+        Instant::now() < self.refused_until
     }
 
     async fn reply(&self, receipt: &Receipt, payload: Bytes) -> Result<(), Error> {
