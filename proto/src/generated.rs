@@ -104,7 +104,7 @@ pub struct SessionToken {
 /// One attempt to make. The agent answers with an Outcome of the same number.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Delivery {
-    /// The number of the attempt in this session, from 1, without gaps.
+    /// The number of the attempt, given to no other in this session.
     #[prost(uint64, tag = "1")]
     pub number: u64,
     /// The event's id, a UUID of 16 bytes.

@@ -30,7 +30,7 @@ pub enum InvalidHead {
     /// `Content-Length` is missing, doubled or wrong, or there is a `Transfer-Encoding`.
     #[error("the header lines do not agree with the body")]
     Framing,
-    /// More than [`HEAD_BYTES_MAX`].
+    /// More bytes than the limit.
     #[error("the head is larger than {HEAD_BYTES_MAX} bytes")]
     TooLarge,
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::OutputId;
-use model::stagger::{PATIENCE_MAX, Stagger};
+use model::stagger::{PATIENCE_MAX, PATIENCE_MIN, Stagger};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
@@ -33,7 +33,8 @@ impl<J> Lanes<J> {
     ///
     /// The next one starts when the one before is over or the patience with it has run out; then
     /// it goes on by itself, in `tasks`. When jobs come faster than answers, the patience shrinks
-    /// too, although every answer comes in time: what waits must not grow for ever.
+    /// too, although every answer comes in time: what waits must not grow for ever. Answers within
+    /// [`PATIENCE_MIN`] are not to blame for that: even the least patience would wait for them.
     pub(super) async fn run<F>(&self, output: OutputId, make: impl Fn(J) -> F, tasks: &TaskTracker)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -41,9 +42,10 @@ impl<J> Lanes<J> {
         let mut stagger = Stagger::default();
         while let Some((job, since)) = self.next(output) {
             let is_behind = since.elapsed() > PATIENCE_MAX;
+            let started = Instant::now();
             let mut attempt = Box::pin(make(job));
             match timeout(stagger.patience(), &mut attempt).await {
-                Ok(()) if is_behind => stagger.ran_out(),
+                Ok(()) if is_behind && started.elapsed() > PATIENCE_MIN => stagger.ran_out(),
                 Ok(()) => stagger.answered(),
                 Err(_) => {
                     stagger.ran_out();

@@ -22,13 +22,18 @@ struct Agent {
 
 impl Agent {
     fn start(address: &str, buckets: &[&str]) -> Self {
+        Self::with_room(address, buckets, ROOM_BYTES)
+    }
+
+    fn with_room(address: &str, buckets: &[&str], room_bytes: usize) -> Self {
         let server = Server::new(address, Trust::default()).unwrap();
         let credentials = Credentials::new("key".into(), "hush".to_owned().into());
         let buckets = buckets.iter().map(|name| (*name).to_owned()).collect();
         let subscription = Subscription { buckets, group: "blue".into(), credits: 4 };
         let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new())), Allow::default());
         let (stop, health) = (Stop::new(), Health::default());
-        let keeper = Keeper::new(server, credentials, subscription, worker.clone(), health.clone());
+        let mut keeper = Keeper::new(server, credentials, subscription, worker.clone(), health.clone());
+        keeper.with.room = Arc::new(Semaphore::new(room_bytes));
         let running = tokio::spawn({
             let stop = stop.clone();
             async move {
@@ -163,12 +168,12 @@ async fn anything_but_an_http_request_closes_the_session() {
 async fn both_sides_show_that_they_live() {
     let mut dispatcher = Dispatcher::start().await;
     let agent = Agent::start(&dispatcher.url(), &[]);
-    let mut session = dispatcher.open("t").await;
+    let mut session = dispatcher.open_lively().await;
     session.heartbeat().await;
     session.say(Message::Heartbeat(v1::Heartbeat {})).await;
     session.heartbeat().await;
-    // Silence of two periods, which are as short as the agent allows, brings a new session.
-    let mut next = dispatcher.open("t").await;
+    // Silence of two periods brings a new session.
+    let mut next = dispatcher.open_lively().await;
     assert!(session.is_over().await);
     next.heartbeat().await;
     drop(next);
@@ -231,14 +236,42 @@ async fn what_a_lost_session_had_made_is_not_made_again() {
     session.end(Status::unavailable("killed")).await;
 
     let mut session = dispatcher.open("t").await;
+    // Deliveries are taken in turn: when the last is answered, the one before was taken.
+    session.say(Message::Delivery(to_slow)).await;
     session.say(Message::Delivery(to_quick)).await;
     assert_eq!(session.outcome().await, (1, Outcome::Answered(200)), "answered from memory");
-    session.say(Message::Delivery(to_slow)).await;
-    session.heartbeat().await;
     release.add_permits(1);
     assert_eq!(session.outcome().await, (2, Outcome::Answered(200)), "joined");
     assert!(quick.is_quiet());
     assert_eq!(held.available_permits(), 0);
+    drop(session);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_without_room_listens_no_further_and_lives() {
+    let (release, held) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let slow = slow_destination(release.clone(), held.clone()).await;
+    let mut quick = Recorder::start(|_| ok()).await;
+    let mut dispatcher = Dispatcher::start().await;
+    let agent = Agent::with_room(&dispatcher.url(), &[], 1000);
+    let mut session = dispatcher.open_lively().await;
+    session.say(Message::Delivery(delivery(1, &slow, &[0; 600]))).await;
+    held.acquire().await.unwrap().forget();
+    let behind = v1::Delivery {
+        output_id: vec![8; 16].into(),
+        event_id: vec![8; 16].into(),
+        ..delivery(2, &quick.url(), &[0; 600])
+    };
+    session.say(Message::Delivery(behind)).await;
+    // Longer than a silent dispatcher would be taken for alive.
+    for _ in 0..3 {
+        session.heartbeat().await;
+    }
+    assert!(quick.is_quiet());
+    release.add_permits(1);
+    let outcomes = [session.outcome().await, session.outcome().await];
+    assert_eq!(outcomes, [(1, Outcome::Answered(200)), (2, Outcome::Answered(200))]);
     drop(session);
     agent.stop().await;
 }
@@ -280,6 +313,8 @@ async fn slow_destination(release: Arc<Semaphore>, held: Arc<Semaphore>) -> Stri
                 held.add_permits(1);
                 release.acquire().await.unwrap().forget();
                 stream.write_all(&answer).await.unwrap();
+                // Closing before all was read would take the answer back.
+                let _ = stream.read_to_end(&mut Vec::new()).await;
             });
         }
     });

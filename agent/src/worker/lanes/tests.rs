@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::stagger::PATIENCE_MIN;
 use uuid::Uuid;
 
 use super::*;
@@ -12,6 +11,11 @@ const OUTPUT: OutputId = OutputId(Uuid::nil());
 
 /// Pushes `count` jobs at once, each taking `answer_time`; says when each started, in milliseconds.
 async fn starts(count: usize, answer_time: Duration) -> Vec<(usize, u128)> {
+    starts_with(count, move |_| answer_time).await
+}
+
+/// The same, with an answer time for each.
+async fn starts_with(count: usize, answer_time: impl Fn(usize) -> Duration) -> Vec<(usize, u128)> {
     let lanes = Arc::new(Lanes::default());
     let tasks = TaskTracker::new();
     let begun = Instant::now();
@@ -21,7 +25,7 @@ async fn starts(count: usize, answer_time: Duration) -> Vec<(usize, u128)> {
         lane = lane.or(lanes.push(OUTPUT, job));
     }
     let make = |job: usize| {
-        let log = log.clone();
+        let (log, answer_time) = (log.clone(), answer_time(job));
         async move {
             log.lock().unwrap().push((job, begun.elapsed().as_millis()));
             tokio::time::sleep(answer_time).await;
@@ -60,6 +64,13 @@ async fn jobs_that_come_faster_than_answers_overlap_in_the_end() {
     let in_turn = 100 * 200;
     assert!(starts[99].1 < in_turn / 10, "{starts:?}");
     assert!(starts[99].1 - starts[98].1 <= PATIENCE_MIN.as_millis() + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hiccup_in_a_long_line_of_quick_answers_lets_nobody_overtake() {
+    let hiccup = Duration::from_millis(100);
+    let starts = starts_with(500, |job| if job == 400 { hiccup } else { Duration::from_millis(1) }).await;
+    assert_eq!(starts[401].1 - starts[400].1, hiccup.as_millis(), "the one behind it waits");
 }
 
 #[tokio::test(start_paused = true)]

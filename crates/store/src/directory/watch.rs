@@ -100,7 +100,7 @@ impl Directory {
                 self.inner.keyring.open(key.scope(), Kind::Record, entry.key.as_bytes(), entry.value.clone()).await;
             match opened {
                 // A follower of a replicated keyring may show the key a moment after the record.
-                Err(Error::NoKey { .. }) if tried < KEY_TRIES && !self.is_gone(&entry.key).await => {
+                Err(Error::NoKey { .. }) if tried < KEY_TRIES && !self.is_gone(key).await => {
                     tried += 1;
                     tokio::time::sleep(REWATCH_WAIT / 5).await;
                 }
@@ -109,9 +109,19 @@ impl Directory {
         }
     }
 
-    /// Whether the record was deleted meanwhile, and its key with it.
-    async fn is_gone(&self, key: &str) -> bool {
-        matches!(self.inner.kv.get(key).await, Ok(None))
+    /// Whether the record was deleted meanwhile, or the bucket that it belongs to: the data key is
+    /// gone for good then, and waiting for it would only hold up everybody's changes.
+    async fn is_gone(&self, key: &Key) -> bool {
+        if let Scope::Bucket(bucket) = key.scope()
+            && self.is_deleted(&Key::Bucket(bucket)).await
+        {
+            return true;
+        }
+        self.is_deleted(key).await
+    }
+
+    async fn is_deleted(&self, key: &Key) -> bool {
+        matches!(self.inner.kv.get(key.to_string()).await, Ok(None))
     }
 
     fn put(&self, key: &Key, json: &[u8], revision: u64) {

@@ -83,6 +83,14 @@ impl Dispatcher {
         session.welcome(token).await;
         session
     }
+
+    /// The same with heartbeats so short that tests of silence are.
+    pub(super) async fn open_lively(&mut self) -> Session {
+        let mut session = self.accept().await;
+        session.hello().await;
+        session.welcome_with_heartbeat("t", 300).await;
+        session
+    }
 }
 
 impl Session {
@@ -95,11 +103,14 @@ impl Session {
         self.to_agent.send(Ok(v1::ToAgent { message: None })).await.unwrap();
     }
 
-    /// The shortest heartbeats that an agent accepts, so that tests of silence are short.
     pub(super) async fn welcome(&self, session_token: &str) {
+        self.welcome_with_heartbeat(session_token, 60_000).await;
+    }
+
+    pub(super) async fn welcome_with_heartbeat(&self, session_token: &str, heartbeat_ms: u32) {
         self.say(ToAgent::Welcome(v1::Welcome {
             session_id: "test".into(),
-            heartbeat_ms: 300,
+            heartbeat_ms,
             buckets: vec!["orders".into()],
             session_token: Some(token(session_token)),
         }))

@@ -1,0 +1,207 @@
+//! The program as people and scripts run it, against a server that answers as it is told.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+const BUCKETS: &str = r#"[{"id":"b-1","name":"demo","extra":7,
+    "inputs":[{"id":"i-1","name":"Default public endpoint","bucket_id":"b-1"}],
+    "outputs":[{"id":"o-1","name":"out","bucket_id":"b-1","destination":"http://localhost:1/\u001b[31m","internal":true}]}]"#;
+
+/// A server; it ends with the process of the test.
+struct Server {
+    url: String,
+    calls: mpsc::Receiver<String>,
+}
+
+impl Server {
+    /// Answers each call, said as `METHOD path body`, with a status and a body.
+    fn start(answer: impl Fn(&str) -> (u16, &'static str) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (tx, calls) = mpsc::channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let call = read_call(&mut stream);
+                let (status, body) = answer(&call);
+                let head =
+                    format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all((head + body).as_bytes()).unwrap();
+                let _ = tx.send(call);
+            }
+        });
+        Self { url, calls }
+    }
+
+    fn calls(&self) -> Vec<String> {
+        self.calls.try_iter().collect()
+    }
+}
+
+fn read_call(stream: &mut TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let mut first = String::new();
+    reader.read_line(&mut first).unwrap();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let mut words = first.split(' ');
+    format!("{} {} {}", words.next().unwrap(), words.next().unwrap(), String::from_utf8(body).unwrap())
+}
+
+/// The program in an environment of its own.
+fn relay(home: &Path, url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
+    command.env_clear().env("HOME", home).env("RELAY_API_ADDRESS", url);
+    command.env("RELAY_KEY", "key").env("RELAY_SECRET", "hush").stdin(Stdio::null());
+    command
+}
+
+fn run(server: &Server, args: &[&str]) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    relay(home.path(), &server.url).args(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Runs a command that must fail with this code and one line that has this text.
+fn fails(output: &Output, code: i32, text: &str) {
+    let line = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{line}");
+    assert!(line.contains(text) && line.lines().count() == 1, "{line}");
+    assert!(!line.contains("hush"), "{line}");
+}
+
+#[test]
+fn lists_are_tables_for_people_and_json_for_machines() {
+    let server = Server::start(|_| (200, BUCKETS));
+    let text = stdout(&run(&server, &["output", "ls"]));
+    let head = "ID   NAME  BUCKET  TYPE      DESTINATION               DISABLED";
+    let row = "o-1  out   demo    internal  http://localhost:1/ [31m  no";
+    assert_eq!(text, format!("{head}\n{row}\n"), "what could steer a terminal is taken out");
+    let json: serde_json::Value = serde_json::from_str(&stdout(&run(&server, &["bucket", "ls", "--json"]))).unwrap();
+    assert_eq!((&json[0]["name"], &json[0]["extra"]), (&"demo".into(), &7.into()));
+}
+
+#[test]
+fn names_become_ids() {
+    let server = Server::start(|call| match call.starts_with("GET") {
+        true => (200, BUCKETS),
+        false => (200, r#"{"id":"o-1","name":"out"}"#),
+    });
+    let output = run(&server, &["output", "update", "out", "--timeout", "5", "--disabled", "false"]);
+    assert_eq!(stdout(&output), "out\n");
+    let calls = server.calls();
+    assert_eq!(calls[1], r#"PUT /v1/buckets/b-1/outputs/o-1 {"disabled":false,"timeout":5}"#);
+    assert_eq!(run(&server, &["bucket", "rm", "-f", "demo"]).status.code(), Some(0));
+    assert_eq!(server.calls()[1], "DELETE /v1/buckets/b-1?force=true ");
+}
+
+#[test]
+fn failures_have_their_codes_and_one_line() {
+    let server = Server::start(|call| match call {
+        call if call.starts_with("GET /v1/tokens") => (401, "who are you\n"),
+        call if call.starts_with("POST") => (412, "bucket with name 'demo'\nalready exists"),
+        _ => (200, BUCKETS),
+    });
+    fails(&run(&server, &["token", "ls"]), 3, "GET /v1/tokens: 401 Unauthorized: who are you");
+    fails(&run(&server, &["bucket", "inspect", "nope"]), 4, "no bucket named 'nope'");
+    fails(&run(&server, &["bucket", "create", "demo"]), 1, "bucket with name 'demo' already exists");
+    fails(&run(&server, &["bucket", "update", "demo"]), 2, "nothing to change");
+    fails(&run(&server, &["forward", "--allow", "a b"]), 2, "--allow a b: ");
+    let home = tempfile::tempdir().unwrap();
+    let nobody = relay(home.path(), &server.url).env_remove("RELAY_SECRET").args(["bucket", "ls"]).output().unwrap();
+    fails(&nobody, 3, "no credentials");
+    let away = relay(home.path(), "http://127.0.0.1:1").args(["bucket", "ls"]).output().unwrap();
+    fails(&away, 1, "cannot reach 127.0.0.1:1: connection refused");
+    let afar = relay(home.path(), "http://192.0.2.1").args(["bucket", "ls"]).output().unwrap();
+    fails(&afar, 1, "speaks no TLS");
+}
+
+#[test]
+fn a_login_is_checked_and_remembered() {
+    let server = Server::start(|_| (200, BUCKETS));
+    let home = tempfile::tempdir().unwrap();
+    let admin = home.path().join("admin.json");
+    std::fs::write(&admin, format!(r#"{{"url":"{}","key":"k","secret":"hush"}}"#, server.url)).unwrap();
+    let bare = || {
+        let mut command = relay(home.path(), "");
+        command.env_remove("RELAY_KEY").env_remove("RELAY_SECRET");
+        command
+    };
+    let login = bare().args(["login", "--admin-file"]).arg(&admin).output().unwrap();
+    assert!(stdout(&login).starts_with(&format!("Logged in to {} as k.", server.url)), "{login:?}");
+    assert!(home.path().join(".config/relay/config.json").exists());
+    let status = stdout(&bare().arg("status").output().unwrap());
+    assert!(status.contains(&format!("{} (reachable)", server.url)) && status.contains("Buckets: demo"), "{status}");
+    let refusing = Server::start(|_| (401, ""));
+    let refused = relay(home.path(), &refusing.url).args(["login", "-k", "a", "-s", "b"]).output().unwrap();
+    fails(&refused, 3, "401");
+    assert!(stdout(&bare().arg("status").output().unwrap()).contains(&server.url), "the old one stays");
+}
+
+#[test]
+fn forward_makes_what_is_missing_and_no_more() {
+    let server = Server::start(|call| match call {
+        call if call.starts_with("GET") => (200, "null"),
+        call if call.starts_with("POST /v1/buckets ") => {
+            (201, r#"{"id":"b-9","name":"app","inputs":[{"id":"i-9"}],"outputs":null}"#)
+        }
+        _ => (201, r#"{"id":"o-9"}"#),
+    });
+    let output = run(&server, &["forward", "http://app:3000/x", "--no-agent"]);
+    assert_eq!(stdout(&output), format!("Forwarding: \n{}/v1/webhooks/i-9 -> http://app:3000/x\n", server.url));
+    assert_eq!(
+        server.calls(),
+        [
+            "GET /v1/buckets ",
+            r#"POST /v1/buckets {"name":"app"}"#,
+            r#"POST /v1/buckets/b-9/outputs {"destination":"http://app:3000/x","internal":true,"name":"http://app:3000/x"}"#,
+        ]
+    );
+    let server = Server::start(|_| {
+        (
+            200,
+            r#"[{"id":"b-1","name":"demo","inputs":[{"id":"i-1"}],"outputs":[{"id":"o-1","destination":"http://a","internal":true}]}]"#,
+        )
+    });
+    let again = run(&server, &["forward", "http://a", "-b", "demo", "--no-agent", "--json"]);
+    assert_eq!(server.calls(), ["GET /v1/buckets "]);
+    assert!(stdout(&again).contains(r#""destination": "http://a""#));
+}
+
+#[test]
+fn a_reader_who_has_read_enough_is_no_failure() {
+    let server = Server::start(|_| (200, BUCKETS));
+    let home = tempfile::tempdir().unwrap();
+    let mut child = relay(home.path(), &server.url).args(["bucket", "ls"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_ends_the_agent_at_once() {
+    let server = Server::start(|_| (200, "[]"));
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("relay.yml");
+    std::fs::write(&file, "version: v1\nbuckets: demo\n").unwrap();
+    let output = relay(home.path(), &server.url).arg("run").arg("-c").arg(&file).output().unwrap();
+    fails(&output, 2, "relay.yml, line 2: buckets: ");
+}
