@@ -49,15 +49,16 @@ impl Directory {
     }
 
     /// Deletes a record, and waits until this process sees that it is gone. What is not there
-    /// stays so. With a bucket its data keys are destroyed: what was sealed under them is lost.
+    /// stays so. With a bucket its data keys are destroyed, and that first: whatever happens next,
+    /// what was sealed under them is lost.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Unavailable`]; deleting again takes up where it stopped.
     pub async fn delete(&self, key: &Key) -> Result<(), Error> {
-        self.inner.kv.delete(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
         if let Key::Bucket(id) = key {
             self.inner.keyring.destroy(Scope::Bucket(*id)).await?;
         }
+        self.inner.kv.delete(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
         let entry = self.inner.kv.entry(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
         match entry {
             Some(marker) => self.shows(marker.revision).await,
