@@ -34,7 +34,8 @@ pub enum Command {
     MakeCerts(MakeCerts),
     /// Ask a server whether it is ready: exit code 0 if it is.
     Health(Health),
-    /// Answer every HTTP request and print it: a destination to try things with.
+    /// Answer every HTTP request and print it: a destination to try things with. `/livez` is answered
+    /// and not printed.
     Echo(Echo),
     /// Run nats-server for the parent process, and stop it when standard input ends.
     #[command(name = guard::SUBCOMMAND, hide = true)]

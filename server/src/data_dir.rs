@@ -50,7 +50,6 @@ impl DataDir {
     }
 
     /// The absolute path, without symbolic links.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }

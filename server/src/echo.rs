@@ -18,6 +18,9 @@ use crate::out;
 /// Largest body that is read: the largest that the relay takes.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Answered with 200 and not printed, so that health checks do not bury what one wants to see.
+const HEALTH_PATH: &str = "/livez";
+
 /// Largest body that is printed whole for people.
 const SHOWN_BYTES_MAX: usize = 4096;
 
@@ -41,6 +44,9 @@ struct Seen {
 impl App for Echo {
     async fn call(&self, request: Request<Incoming>, head: Option<RawHead>, _: Peer) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        if parts.uri.path() == HEALTH_PATH {
+            return status(StatusCode::OK);
+        }
         let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
             return status(StatusCode::PAYLOAD_TOO_LARGE);
         };

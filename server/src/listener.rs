@@ -64,7 +64,6 @@ pub struct Listener<A> {
 
 impl<A: App> Listener<A> {
     /// A listener that serves `app`, over TLS where `tls` is given.
-    #[must_use]
     pub fn new(app: A, tls: Option<TlsAcceptor>, limits: Limits) -> Self {
         Self { app, tls, limits: Arc::new(limits) }
     }

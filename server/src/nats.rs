@@ -48,6 +48,9 @@ const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A broker that ran this long is healthy, and its next restart begins with the short pause.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 
+/// Pause between two log lines that say that we wait for `nats-server` to start.
+const SAY_WAITING_EVERY: Duration = Duration::from_secs(10);
+
 /// How long the guard may take to stop `nats-server` before we kill the guard: its own grace
 /// and a little more, so that it is the guard that decides.
 const GUARD_GRACE: Duration = Duration::from_secs(guard::STOP_GRACE.as_secs() + 5);
@@ -143,7 +146,6 @@ impl Embedded {
     }
 
     /// How to connect to it.
-    #[must_use]
     pub fn access(&self) -> Access {
         Access {
             address: self.config.address(),
@@ -171,7 +173,9 @@ impl Embedded {
             }
             loop {
                 tokio::select! {
-                    () = stop.given() => return,
+                    // Asked to end while none runs, unless only its guard was killed.
+                    () = stop.given() => return self.stop_orphan().await,
+                    // Time for the next try.
                     () = tokio::time::sleep(pause) => {}
                 }
                 pause = (pause * 2).min(RESTART_PAUSE_MAX);
@@ -182,6 +186,12 @@ impl Embedded {
                     }
                 }
             }
+        }
+    }
+
+    async fn stop_orphan(&self) {
+        if let Err(err) = stale::stop(&self.config.path()).await {
+            tracing::error!(error = format!("{err:#}"), "nats-server may still run");
         }
     }
 
@@ -222,11 +232,19 @@ impl Guard {
     }
 
     async fn until_ready(&mut self, config: &Config) -> Ready {
-        tokio::select! {
-            // The broker could not start.
-            ended = self.child.wait() => Ready::Ended(status_text(&ended)),
-            // It greets.
-            () = probe::until_answers(config.address(), &config.server_name) => Ready::Yes,
+        let answers = probe::until_answers(config.address(), &config.server_name);
+        let mut answers = std::pin::pin!(answers);
+        loop {
+            tokio::select! {
+                // The broker could not start.
+                ended = self.child.wait() => return Ready::Ended(status_text(&ended)),
+                // It greets.
+                () = &mut answers => return Ready::Yes,
+                // A large store takes its time; nobody should have to guess what we wait for.
+                () = tokio::time::sleep(SAY_WAITING_EVERY) => {
+                    tracing::info!(log = %config.log_path().display(), "nats-server is still reading its store");
+                }
+            }
         }
     }
 

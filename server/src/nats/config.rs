@@ -31,19 +31,16 @@ pub struct Config {
 
 impl Config {
     /// Where the broker listens.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
     /// The configuration file.
-    #[must_use]
     pub fn path(&self) -> PathBuf {
         self.dir.join("nats.conf")
     }
 
     /// The broker's log.
-    #[must_use]
     pub fn log_path(&self) -> PathBuf {
         self.dir.join("nats.log")
     }
