@@ -1,0 +1,75 @@
+//! The bench: how much the relay takes, how long a webhook is under way, and what it costs.
+//!
+//! The cast:
+//!
+//! - `load` sends at a fixed rate, whatever the answers do, and counts from the scheduled moment.
+//! - `rig` is a server, a nats-server and an agent as people run them, and the ledger of a run.
+//! - `rates` measures latencies at given rates and finds the highest without loss.
+//! - `yardsticks` measure the same machine without the relay: JetStream alone, axum alone, the disk.
+//! - `sessions` and `dead` measure memory and neighbours.
+//! - `page` writes it all down.
+
+mod args;
+mod dead;
+mod load;
+mod machine;
+mod page;
+mod rates;
+mod rig;
+mod sessions;
+mod yardsticks;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use e2e::report::say;
+
+use crate::args::{Args, Part};
+use crate::page::Page;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = runtime.context("start the runtime").and_then(|runtime| runtime.block_on(run(&args)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> anyhow::Result<()> {
+    if args.bare_axum {
+        return yardsticks::serve_bare_axum().await;
+    }
+    let mut page = Page::new(machine::describe()?);
+    if args.has(Part::Yardsticks) {
+        page.axum = Some(yardsticks::axum(args).await?);
+    }
+    for durability in args.durabilities() {
+        let yardstick = match args.has(Part::Yardsticks) {
+            true => Some(yardsticks::jetstream(args, durability).await?),
+            false => None,
+        };
+        let measured = match args.has(Part::Rates) {
+            true => Some(rates::measure(args, durability).await?),
+            false => None,
+        };
+        page.settings.push(page::Setting { durability, yardstick, measured });
+    }
+    if args.has(Part::Sessions) {
+        page.sessions = Some(sessions::measure(args).await?);
+    }
+    if args.has(Part::Dead) {
+        page.dead = Some(dead::measure(args).await?);
+    }
+    let text = page.text(args);
+    say(&text);
+    if let Some(path) = &args.write {
+        std::fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! The page of figures.
+
+use std::fmt::Write;
+use std::time::{Duration, SystemTime};
+
+use e2e::nats::Durability;
+
+use crate::args::Args;
+use crate::dead::Dead;
+use crate::machine::Machine;
+use crate::rates::{Point, Rates, Shapes, ms};
+use crate::sessions::Sessions;
+use crate::yardsticks::Yardstick;
+
+/// Everything that was measured.
+pub(crate) struct Page {
+    machine: Machine,
+    pub(crate) axum: Option<Yardstick>,
+    pub(crate) settings: Vec<Setting>,
+    pub(crate) sessions: Option<Sessions>,
+    pub(crate) dead: Option<Dead>,
+}
+
+/// What was measured with one durability setting.
+pub(crate) struct Setting {
+    pub(crate) durability: Durability,
+    pub(crate) yardstick: Option<Yardstick>,
+    pub(crate) measured: Option<Rates>,
+}
+
+impl Page {
+    /// A page with nothing on it but the machine.
+    pub(crate) fn new(machine: Machine) -> Self {
+        Self { machine, axum: None, settings: Vec::new(), sessions: None, dead: None }
+    }
+
+    /// The page as Markdown.
+    pub(crate) fn text(&self, args: &Args) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut text, args);
+        text
+    }
+
+    fn write(&self, out: &mut String, args: &Args) -> std::fmt::Result {
+        writeln!(out, "# Performance\n")?;
+        writeln!(out, "Measured by the bench, which writes this page:\n\n    {}\n", command())?;
+        self.write_machine(out)?;
+        self.write_how(out, args)?;
+        for setting in &self.settings {
+            if let Some(rates) = &setting.measured {
+                write_rates(out, setting.durability, rates)?;
+            }
+        }
+        self.write_yardsticks(out)?;
+        self.write_costs(out)
+    }
+
+    fn write_machine(&self, out: &mut String) -> std::fmt::Result {
+        let Machine { processor, cores, memory_gib, kernel, nats, flush } = &self.machine;
+        writeln!(out, "Machine: {cores} cores ({processor}), {memory_gib} GiB of memory, Linux {kernel}, {nats}.")?;
+        writeln!(
+            out,
+            "Its disk takes {:.2} ms (p99 {:.2} ms) for a write of 4 KiB with a flush.",
+            millis(flush.0),
+            millis(flush.1)
+        )?;
+        writeln!(out, "Day: {}.\n", today())
+    }
+
+    fn write_how(&self, out: &mut String, args: &Args) -> std::fmt::Result {
+        writeln!(
+            out,
+            "Everything runs on this one machine: the sender, relay-server with all roles, its nats-server, one agent,\n\
+             and the destination. Bodies have {} bytes. Webhooks are sent at fixed moments over {} connections, whatever\n\
+             the answers do, for {} s at each rate; every latency counts from the moment a webhook was due, not from when\n\
+             a connection was free. *Answered* ends with the caller's 200, *delivered* with the last byte at the\n\
+             destination. Each run closes its ledger: webhooks that were accepted and did not arrive are lost.\n",
+            args.body_bytes,
+            args.connections,
+            args.span().as_secs()
+        )
+    }
+
+    fn write_yardsticks(&self, out: &mut String) -> std::fmt::Result {
+        let jetstream = self.settings.iter().filter_map(|setting| {
+            let name = format!("JetStream alone, 16 streams, durability {}", setting.durability.as_str());
+            setting.yardstick.as_ref().map(|yardstick| (name, yardstick))
+        });
+        let axum = self.axum.as_ref().map(|yardstick| ("a bare axum handler".to_owned(), yardstick));
+        let all: Vec<_> = axum.into_iter().chain(jetstream).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "## Yardsticks\n\nThe same machine in the same run, without the relay.\n")?;
+        writeln!(out, "| | at most | p50 at 1,000/s | p99 at 1,000/s |\n|---|---|---|---|")?;
+        for (name, yardstick) in all {
+            let at = &yardstick.at_rate;
+            writeln!(out, "| {name} | {:.0}/s | {:.2} ms | {:.2} ms |", yardstick.rate_max, ms(at, 0.5), ms(at, 0.99))?;
+        }
+        writeln!(out)
+    }
+
+    fn write_costs(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "## Costs and neighbours\n")?;
+        if let Some(sessions) = &self.sessions {
+            writeln!(
+                out,
+                "- An idle session takes {:.1} KiB of the dispatcher's memory: {} sessions, each on a connection of its\n  \
+                 own, took it from {} to {} bytes resident.",
+                sessions.each() as f64 / 1024.0,
+                sessions.count,
+                sessions.before_bytes,
+                sessions.after_bytes
+            )?;
+        }
+        for setting in &self.settings {
+            if let Some(rates) = &setting.measured {
+                writeln!(
+                    out,
+                    "- An event with its fact takes {} bytes on disk, {} of them its body (durability {}).",
+                    rates.disk_bytes,
+                    rates.body_bytes,
+                    setting.durability.as_str()
+                )?;
+            }
+        }
+        if let Some(dead) = &self.dead {
+            let (p50, p99) = (ms(&dead.with, 0.5), ms(&dead.with, 0.99));
+            let (p50_alone, p99_alone) = (ms(&dead.without, 0.5), ms(&dead.without, 0.99));
+            writeln!(
+                out,
+                "- {} outputs whose destination is down, each with a delivery that is tried again and again, beside one\n  \
+                 that is up: its webhooks are delivered in p50 {p50:.2} ms, p99 {p99:.2} ms; without them in p50\n  \
+                 {p50_alone:.2} ms, p99 {p99_alone:.2} ms (ratio {:.2} and {:.2}); lost {}.",
+                dead.outputs,
+                p50 / p50_alone,
+                p99 / p99_alone,
+                dead.lost
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn write_rates(out: &mut String, durability: Durability, rates: &Rates) -> std::fmt::Result {
+    let meaning = match durability {
+        Durability::Always => "a webhook is on disk before it is answered",
+        Durability::Fast => "a webhook is on disk within two minutes; a power cut can lose it",
+    };
+    writeln!(out, "## Durability `{}`: {meaning}\n", durability.as_str())?;
+    for shapes in [&rates.spread, &rates.single] {
+        write_shapes(out, shapes)?;
+    }
+    Ok(())
+}
+
+fn write_shapes(out: &mut String, shapes: &Shapes) -> std::fmt::Result {
+    let buckets = if shapes.buckets == 1 { "One bucket".to_owned() } else { format!("{} buckets", shapes.buckets) };
+    writeln!(out, "{buckets}, one output each:\n")?;
+    writeln!(
+        out,
+        "| offered | accepted | answered p50 | p99 | delivered p50 | p99 | lag | webhooks | failed | lost | duplicates |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|---|---|---|---|")?;
+    for point in &shapes.at {
+        let offered = point.offered.map_or_else(String::new, |rate| format!("{rate:.0}/s"));
+        write_point(out, &offered, point)?;
+    }
+    if let Some(point) = &shapes.held_max {
+        let offered = point.offered.map_or_else(String::new, |rate| format!("{rate:.0}/s: the highest held"));
+        write_point(out, &offered, point)?;
+    }
+    write_point(out, "as fast as answered", &shapes.accepted_max)?;
+    writeln!(out)
+}
+
+fn write_point(out: &mut String, offered: &str, point: &Point) -> std::fmt::Result {
+    let (answered, delivered) = (&point.answered, &point.delivered);
+    let delivered = match point.offered {
+        Some(_) => format!("{:.2} ms | {:.2} ms", ms(delivered, 0.5), ms(delivered, 0.99)),
+        // Deliveries queue up behind what is accepted; the lag says how far.
+        None => "- | -".to_owned(),
+    };
+    writeln!(
+        out,
+        "| {offered} | {:.0}/s | {:.2} ms | {:.2} ms | {delivered} | {:.2} s | {} | {} | {} | {} |",
+        point.accepted_rate,
+        ms(answered, 0.5),
+        ms(answered, 0.99),
+        point.lag.as_secs_f64(),
+        point.accepted,
+        point.failed,
+        point.lost,
+        point.duplicates,
+    )
+}
+
+/// The command that was run, as it is typed.
+fn command() -> String {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    format!("cargo xtask bench {}", args.join(" ")).trim().to_owned()
+}
+
+/// The day in UTC, as `2026-01-31`.
+fn today() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let mut day = since.as_secs() / (24 * 3600);
+    let mut year = 1970;
+    while day >= days_of(year).iter().sum() {
+        day -= days_of(year).iter().sum::<u64>();
+        year += 1;
+    }
+    let mut month = 1;
+    for days in days_of(year) {
+        if day < days {
+            break;
+        }
+        day -= days;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02}", day + 1)
+}
+
+/// The days of each month.
+fn days_of(year: u64) -> [u64; 12] {
+    let is_leap = (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
+    [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

@@ -1,0 +1,40 @@
+//! The harness: real processes, real sockets, real disks, and a ledger that must close.
+//!
+//! The cast:
+//!
+//! - [`World`] is one test's own corner of the machine: a directory, and everything started in it.
+//!   When it goes, nothing that it started is left, and no program has panicked.
+//! - [`Server`], [`Nats`] and [`Agent`] are programs that can be killed and started again.
+//! - [`Api`] sets up buckets, inputs, outputs and tokens over REST.
+//! - [`Caller`] sends webhooks, byte for byte as a test writes them.
+//! - [`Destination`] keeps every byte that reaches it, and answers as it is told.
+//! - [`Log`] reads what is in NATS: events, facts, streams.
+//! - [`Ledger`] holds what was accepted against what arrived.
+//!
+//! HTTP is written and read here by hand, on purpose: what a library would put right must show.
+
+pub mod agent;
+pub mod api;
+pub mod caller;
+pub mod destination;
+pub mod http;
+pub mod ledger;
+pub mod log;
+pub mod nats;
+pub mod process;
+pub mod programs;
+pub mod report;
+pub mod server;
+pub mod wait;
+pub mod world;
+
+pub use crate::agent::Agent;
+pub use crate::api::{Api, Bucket, Token};
+pub use crate::caller::Caller;
+pub use crate::destination::{Arrival, Destination, Reply};
+pub use crate::ledger::Ledger;
+pub use crate::log::Log;
+pub use crate::nats::Nats;
+pub use crate::process::Process;
+pub use crate::server::Server;
+pub use crate::world::{Spread, World, story};

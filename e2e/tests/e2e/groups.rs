@@ -1,0 +1,97 @@
+//! Agents of one group share the work; each group gets everything.
+
+use std::collections::BTreeMap;
+
+use e2e::process::holds_port;
+use e2e::report::say;
+use e2e::wait::{holds, until};
+use e2e::{Agent, Arrival, Destination, Ledger, World, story};
+use model::EventId;
+use model::fact::Ending;
+use serde_json::json;
+
+use crate::straight::{Straight, send};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_agents_of_one_token_share() {
+    story(async |world: &World| {
+        let straight = Straight::new(world).await?;
+        let second = world.agent("second").token(&straight.token).server(&straight.server).serves("deploys").start()?;
+        straight.send_through(0).await?;
+
+        // The second one joins when it is ready; then both take part.
+        let mut next = 1;
+        let mut both = BTreeMap::new();
+        until("both agents have delivered", async || {
+            straight.send_through(next).await?;
+            next += 1;
+            for arrival in straight.destination.arrivals() {
+                for (name, agent) in [("first", &straight.agent), ("second", &second)] {
+                    if delivered(agent, &arrival) {
+                        *both.entry(name).or_insert(0) += 1;
+                    }
+                }
+            }
+            Ok(holds(both.len() == 2))
+        })
+        .await?;
+        straight.until_sent(usize::try_from(next)?).await?;
+        let balance = Ledger::default().close(&straight.destination.arrivals());
+        assert_eq!((balance.arrived, balance.duplicates), (usize::try_from(next)?, 0), "each went to one of them");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_agents_is_killed_and_the_other_goes_on() {
+    story(async |world: &World| {
+        let mut straight = Straight::new(world).await?;
+        let _second =
+            world.agent("second").token(&straight.token).server(&straight.server).serves("deploys").start()?;
+        let mut ledger = straight.send(0..100).await?;
+        straight.agent.kill().await?;
+        ledger.merge(straight.send(100..200).await?);
+        until("everything has arrived", async || Ok(holds(ledger.is_covered_by(&straight.destination.arrivals()))))
+            .await?;
+        straight.until_sent(200).await?;
+        let balance = ledger.close(&straight.destination.arrivals());
+        say(&format!("one of two agents killed: {balance}"));
+        assert_eq!(balance.lost, Vec::<u64>::new());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_groups_each_get_everything() {
+    const EVENTS: u64 = 100;
+    story(async |world: &World| {
+        let server = world.server("relay").start().await?;
+        let (api, log) = (server.api()?, server.log().await?);
+        let destination = Destination::start()?;
+        let bucket = api.make_bucket("deploys", json!({})).await?;
+        let output = api.make_output(&bucket, &destination.url("/"), json!({})).await?;
+        let token = api.make_token(json!({})).await?;
+        let agent = |name: &str| world.agent(name).token(&token).server(&server).serves("deploys").group(name).start();
+        let (_blue, _green) = (agent("blue")?, agent("green")?);
+
+        send(&server, &bucket, 1..=EVENTS).await?;
+        let arrivals = destination.receives(200).await?;
+        log.until_ended(bucket.id, output, Ending::Sent, 200).await?;
+        assert_eq!(destination.count(), 200);
+        let mut times: BTreeMap<EventId, usize> = BTreeMap::new();
+        for event in arrivals.iter().filter_map(Arrival::event) {
+            *times.entry(event).or_default() += 1;
+        }
+        assert_eq!(times.len(), 100);
+        assert!(times.values().all(|times| *times == 2), "each event went to both groups: {times:?}");
+        Ok(())
+    })
+    .await;
+}
+
+/// Whether this agent made the request: the connection is its own.
+fn delivered(agent: &Agent, arrival: &Arrival) -> bool {
+    agent.process().id().is_some_and(|id| holds_port(id, arrival.port))
+}

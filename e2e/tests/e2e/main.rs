@@ -1,0 +1,40 @@
+//! What the relay does, end to end: real servers, a real NATS, real agents, real sockets and disks.
+//!
+//! `cargo xtask test` builds the programs and runs this. Each test is a story in a world of its
+//! own; where figures are asked for (seconds, duplicates), it reports them and asserts none of them.
+
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod straight;
+
+#[cfg(test)]
+mod away;
+#[cfg(test)]
+mod bad_http;
+#[cfg(test)]
+mod changes;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod fidelity;
+#[cfg(test)]
+mod fidelity_forms;
+#[cfg(test)]
+mod groups;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
+mod large;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod plaintext;
+#[cfg(test)]
+mod retries;
+#[cfg(test)]
+mod revocation;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod unknown_inputs;
