@@ -152,11 +152,6 @@ impl Destination {
         *self.shared.count.borrow()
     }
 
-    /// Tells the count at each arrival.
-    pub fn counter(&self) -> watch::Receiver<usize> {
-        self.shared.count.subscribe()
-    }
-
     /// Forgets everything that came so far, and returns it.
     pub fn take(&self) -> Vec<Arrival> {
         let taken = std::mem::take(&mut *lock(&self.shared.arrivals));

@@ -8,9 +8,9 @@
 //! - [`guard`] is a small process of our own program between us and `nats-server`. It holds the
 //!   read end of a pipe whose write end is ours alone, so it notices our death of whatever
 //!   cause, `kill -9` included, and stops `nats-server`.
-//! - [`stale`] stops a `nats-server` that was left on the same store, which happens only when
+//! - `stale` stops a `nats-server` that was left on the same store, which happens only when
 //!   the guard was killed too.
-//! - [`probe`] says when `nats-server` answers.
+//! - `probe` says when `nats-server` answers.
 //! - [`Embedded`] ties them together and restarts what dies.
 
 pub mod binary;

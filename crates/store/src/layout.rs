@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use async_nats::jetstream::{Context, kv};
+use futures_util::future::{try_join, try_join_all};
 use model::{BucketId, GroupId, OutputId};
 
 use crate::{Error, Options};
@@ -91,16 +92,16 @@ impl Layout {
 /// # Errors
 /// When NATS does not answer or refuses; the caller tries again.
 pub(crate) async fn provision(context: &Context, options: &Options) -> Result<(), Error> {
-    for config in streams(options) {
-        context.create_or_update_stream(config).await.map_err(|e| Error::unavailable("create a stream", e))?;
-    }
-    for config in buckets(options) {
-        context
-            .create_or_update_key_value(config)
-            .await
-            .map_err(|e| Error::unavailable("create a key-value bucket", e))?;
-    }
-    Ok(())
+    let streams = streams(options).into_iter().map(|config| async {
+        let made = context.create_or_update_stream(config).await;
+        made.map(|_| ()).map_err(|e| Error::unavailable("create a stream", e))
+    });
+    let buckets = buckets(options).into_iter().map(|config| async {
+        let made = context.create_or_update_key_value(config).await;
+        made.map(|_| ()).map_err(|e| Error::unavailable("create a key-value bucket", e))
+    });
+    // Each is some writes to disk; side by side they take the time of a few.
+    try_join(try_join_all(streams), try_join_all(buckets)).await.map(|_| ())
 }
 
 fn streams(options: &Options) -> Vec<Config> {
