@@ -10,7 +10,6 @@ use model::{BucketId, InputId, OutputId};
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Connection, Trust};
-use crate::wait::until;
 
 /// A credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,17 +126,12 @@ impl Api {
         self.call("DELETE", &format!("/v1/tokens/{}", token.key), &Value::Null, 200).await.map(drop)
     }
 
-    /// Calls a path, again while it is answered 503, and reads the JSON of an answer with this status.
+    /// Calls a path and reads the JSON of an answer with this status.
     ///
     /// # Errors
     /// When there is no answer, or another one; the message has its text.
     pub async fn call(&self, method: &str, path: &str, body: &Value, status: u16) -> anyhow::Result<Value> {
-        let what = format!("{method} {path} is answered");
-        let answer = until(&what, async || {
-            let answer = self.request(method, path, body).await?;
-            Ok((answer.status != 503).then_some(answer))
-        })
-        .await?;
+        let answer = self.request(method, path, body).await.with_context(|| format!("{method} {path}"))?;
         if answer.status != status {
             bail!("{method} {path} was answered {}: {}", answer.status, answer.text().trim());
         }

@@ -76,6 +76,19 @@ impl Log {
         Ok(lines)
     }
 
+    /// How many cursors (an output and a group) of a bucket have facts.
+    ///
+    /// # Errors
+    /// When NATS does not answer.
+    pub async fn cursors_with_facts(&self, bucket: BucketId) -> anyhow::Result<usize> {
+        let subject = format!("fact.*.{}.*.*", bucket.0.simple());
+        let mut count = 0;
+        for stream in self.streams("FACT_").await? {
+            count += stream.info_with_subjects(subject.as_str()).await?.try_collect::<Vec<_>>().await?.len();
+        }
+        Ok(count)
+    }
+
     /// How each event of a bucket ended on one output, for every group that has an ending of it.
     ///
     /// # Errors

@@ -123,9 +123,9 @@ impl Plan {
         Process::start(&self.name, command, &self.logs)
     }
 
-    fn has_auth(&self) -> bool {
+    fn has(&self, role: &str) -> bool {
         let roles = self.args.iter().skip_while(|arg| *arg != "--roles").nth(1);
-        roles.is_none_or(|roles| roles.contains("auth"))
+        roles.is_none_or(|roles| roles.split(',').any(|one| one == role))
     }
 }
 
@@ -205,15 +205,24 @@ impl Server {
         until(&what, async || Ok(holds(self.status("/readyz").await == Some(200)))).await
     }
 
-    /// Waits until it is ready and its first token is there.
+    /// Waits until it is ready, its first token is there, and its REST API takes it.
     ///
     /// # Errors
     /// When it ends instead.
     pub(crate) async fn until_serving(&mut self) -> anyhow::Result<()> {
-        if self.plan.has_auth() {
+        if self.plan.has("auth") {
             self.process.says(ANNOUNCED).await?;
         }
-        self.until_ready().await
+        self.until_ready().await?;
+        if !self.plan.has("api") {
+            return Ok(());
+        }
+        let (api, what) = (self.api()?, format!("{} takes its first token", self.plan.name));
+        until(&what, async || {
+            let answer = api.request("GET", "/v1/buckets", &serde_json::Value::Null).await?;
+            Ok(holds(answer.status == 200))
+        })
+        .await
     }
 
     /// The status that a GET of this path is answered with; none without an answer.

@@ -18,6 +18,11 @@ pub(crate) fn target() -> PathBuf {
     root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
+/// The path as a person in the workspace's root would type it.
+pub(crate) fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
 /// A program of the workspace in the dev profile.
 pub(crate) fn dev_program(name: &str) -> PathBuf {
     target().join("debug").join(name)

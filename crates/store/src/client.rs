@@ -92,10 +92,10 @@ impl Store {
         let publisher = Publisher::new(client.clone());
         let inner = Inner {
             events: Events::new(layout, keyring.clone(), publisher.clone(), Publisher::new(bulk), context.clone()),
-            facts: Facts::new(layout, publisher.clone(), context.clone()),
+            facts: Facts::new(layout, publisher.beside(), context.clone()),
             verification: Verification::new(client.clone()),
             credentials: Credentials::new(context.clone(), keyring.clone()),
-            health: Health::new(client.clone(), publisher.clone(), directory.clone()),
+            health: Health::new(client.clone(), publisher.beside(), directory.clone()),
             client,
             context,
             layout,

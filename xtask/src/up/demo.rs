@@ -89,8 +89,7 @@ impl Demo {
 
     /// What a person may type now.
     pub(crate) fn what_next(&self) -> String {
-        let here = |path: &Path| path.strip_prefix(workspace::root()).unwrap_or(path).display().to_string();
-        let (relay, admin) = (here(&workspace::dev_program("relay")), here(&self.admin_file));
+        let (relay, admin) = (workspace::shown(&workspace::dev_program("relay")), workspace::shown(&self.admin_file));
         let (server, input) = (self.server, self.input_path());
         format!(
             "Next, in another terminal:\n\n  \

@@ -86,7 +86,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let agent = Running::start("relay", &mut relay, &logs, false)?;
     let mut cast = Cast { agent, server, destination };
     until_connected(health, &mut cast, &news)?;
-    say::line(format_args!("the agent has a session, the destination listens; logs are in {}\n", logs.display()))?;
+    say::line(format_args!(
+        "the agent has a session, the destination listens; logs are in {}\n",
+        workspace::shown(&logs)
+    ))?;
 
     show(&demo, &mut cast, &news)?;
     if !args.once {
