@@ -75,7 +75,10 @@ impl Page {
              and the destination. Bodies have {} bytes. Webhooks are sent at fixed moments over {} connections, whatever\n\
              the answers do, for {} s at each rate; every latency counts from the moment a webhook was due, not from when\n\
              a connection was free. *Answered* ends with the caller's 200, *delivered* with the last byte at the\n\
-             destination. Each run closes its ledger: webhooks that were accepted and did not arrive are lost.\n",
+             destination. Each run closes its ledger: webhooks that were accepted and did not arrive are lost. A rate is\n\
+             *held* when at least 99 % of it was accepted, nothing failed or was lost, and the last delivery came within\n\
+             1 s of the last answer, the *lag*; the highest held is found by halving the range. *As fast as answered*\n\
+             keeps every connection busy, and deliveries may fall behind.\n",
             args.body_bytes,
             args.connections,
             args.span().as_secs()
