@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use crypto::{Secret, token};
@@ -16,6 +17,9 @@ use crate::options::Admin;
 
 /// The file, mode 0600, in the data directory.
 pub const FILE: &str = "admin.json";
+
+/// The wait before the token is tried again when the store was not available.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// What stands in the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,10 +51,10 @@ pub enum First {
 /// and never a token whose secret is lost.
 ///
 /// # Errors
-/// Where the file cannot be read or written, or the store refuses what was given.
+/// Where the file cannot be read or written, or what was given is refused.
 pub async fn ensure(store: &Store, given: Option<Admin>, data_dir: &Path, url: &str) -> anyhow::Result<First> {
     if let Some(Admin { key, secret }) = given {
-        auth::admin::ensure_admin(store, Some((key, secret))).await.context("set up the admin token")?;
+        ensure_token(store, key, &secret).await?;
         return Ok(First::Given);
     }
     let path = data_dir.join(FILE);
@@ -68,9 +72,24 @@ pub async fn ensure(store: &Store, given: Option<Admin>, data_dir: &Path, url: &
         },
     };
     write(&path, &credentials)?;
-    let given = Some((credentials.key, credentials.secret.clone()));
-    auth::admin::ensure_admin(store, given).await.context("set up the admin token")?;
+    ensure_token(store, credentials.key, &credentials.secret).await?;
     Ok(First::Made(path, credentials))
+}
+
+/// Gives the admin account this token. A store that is not available, as one whose disk is slow, is
+/// tried again for as long as it takes.
+async fn ensure_token(store: &Store, key: TokenId, secret: &Secret) -> anyhow::Result<()> {
+    loop {
+        match auth::admin::ensure_admin(store, Some((key, secret.clone()))).await {
+            Ok(_) => return Ok(()),
+            Err(auth::Error::Store(error @ store::Error::Unavailable { .. })) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "the admin token cannot be set up; trying again");
+                tokio::time::sleep(RETRY_WAIT).await;
+            }
+            Err(error) => return Err(error).context("set up the admin token"),
+        }
+    }
 }
 
 /// A server that has moved to another address says so in the file.

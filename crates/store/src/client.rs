@@ -41,7 +41,7 @@ pub(crate) struct Inner {
     pub(crate) context: Context,
     pub(crate) layout: Layout,
     /// Counts how often the connection was made.
-    pub(crate) connected: watch::Receiver<u64>,
+    connected: watch::Receiver<u64>,
     keyring: Keyring,
     directory: Directory,
     events: Events,
@@ -49,6 +49,15 @@ pub(crate) struct Inner {
     verification: Verification,
     credentials: Credentials,
     health: Health,
+}
+
+impl Inner {
+    /// Changes each time the connection is made again from now on.
+    pub(crate) fn connected(&self) -> watch::Receiver<u64> {
+        let mut connected = self.connected.clone();
+        connected.mark_unchanged();
+        connected
+    }
 }
 
 /// What has to run in the background for a [`Store`] to work.
@@ -151,7 +160,7 @@ impl Driver {
 
     /// A server that came back without its streams gets them again.
     async fn provision_again(&self, stop: &Stop) {
-        let mut connected = self.store.inner.connected.clone();
+        let mut connected = self.store.inner.connected();
         while self.options.provision && matches!(stop.or(connected.changed()).await, Some(Ok(()))) {
             while let Err(error) = layout::provision(&self.store.inner.context, &self.options).await {
                 warn!(error = chain(&error), "the streams could not be checked; trying again");

@@ -139,7 +139,7 @@ impl Cursor {
             name,
             held: subscription,
             pulls,
-            connected: store.inner.connected.clone(),
+            connected: store.inner.connected(),
             progress: Progress::default(),
             folded: 0,
             delivered: 0,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use async_nats::jetstream::{Context, kv};
-use futures_util::future::{try_join, try_join_all};
+use futures_util::{StreamExt, TryStreamExt};
 use model::{BucketId, GroupId, OutputId};
 
 use crate::{Error, Options};
@@ -26,6 +26,10 @@ pub const DIRECTORY_HISTORY: i64 = 10;
 const VOID_AGE_MAX: Duration = Duration::from_secs(600);
 /// How much they may take on disk, in bytes.
 const VOID_BYTES_MAX: i64 = 256 * 1024 * 1024;
+
+/// How many streams are created side by side: each is some writes to disk, and one that waits for
+/// all the others could wait longer than its request may take.
+const SIDE_BY_SIDE_MAX: usize = 4;
 
 /// The stream of webhooks for inputs that do not exist.
 pub(crate) const VOID: &str = "VOID";
@@ -92,16 +96,19 @@ impl Layout {
 /// # Errors
 /// When NATS does not answer or refuses; the caller tries again.
 pub(crate) async fn provision(context: &Context, options: &Options) -> Result<(), Error> {
-    let streams = streams(options).into_iter().map(|config| async {
-        let made = context.create_or_update_stream(config).await;
-        made.map(|_| ()).map_err(|e| Error::unavailable("create a stream", e))
-    });
-    let buckets = buckets(options).into_iter().map(|config| async {
+    let streams = futures_util::stream::iter(streams(options)).map(Ok).try_for_each_concurrent(
+        SIDE_BY_SIDE_MAX,
+        async |config| {
+            let made = context.create_or_update_stream(config).await;
+            made.map(|_| ()).map_err(|e| Error::unavailable("create a stream", e))
+        },
+    );
+    streams.await?;
+    for config in buckets(options) {
         let made = context.create_or_update_key_value(config).await;
-        made.map(|_| ()).map_err(|e| Error::unavailable("create a key-value bucket", e))
-    });
-    // Each is some writes to disk; side by side they take the time of a few.
-    try_join(try_join_all(streams), try_join_all(buckets)).await.map(|_| ())
+        made.map_err(|e| Error::unavailable("create a key-value bucket", e))?;
+    }
+    Ok(())
 }
 
 fn streams(options: &Options) -> Vec<Config> {
