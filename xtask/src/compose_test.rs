@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// How many webhooks are sent.
     #[arg(long, default_value_t = 200)]
     webhooks: usize,
+    /// Use the image that is there instead of building it.
+    #[arg(long)]
+    no_build: bool,
     /// Leave the services running.
     #[arg(long)]
     keep: bool,
@@ -59,7 +62,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 fn test(steps: &mut Steps, args: &Args) -> anyhow::Result<()> {
     steps.step("up", || {
         let scale = ["--scale", "ingress=2", "--scale", "dispatcher=2"];
-        steps::run(compose().args(["up", "--build", "--detach", "--wait"]).args(scale))?;
+        let build = if args.no_build { "--no-build" } else { "--build" };
+        steps::run(compose().args(["up", build, "--detach", "--wait"]).args(scale))?;
         steps::run(compose().arg("ps"))
     })?;
     let path = steps.step("find the input", input_path)?;

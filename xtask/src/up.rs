@@ -73,7 +73,7 @@ pub(crate) fn smoke(nats_server: &Path) -> anyhow::Result<()> {
 }
 
 fn present(args: Args, nats_server: &Path) -> anyhow::Result<()> {
-    let mut stage = Command::new(env::current_exe().context("find our own program")?);
+    let mut stage = Command::new(own_program()?);
     stage.arg(STAGE).arg("--nats-server").arg(nats_server);
     stage.arg("--data-dir").arg(workspace::root().join(args.data_dir));
     stage.arg("--http-addr").arg(free(args.http_addr).context("--http-addr")?.to_string());
@@ -96,6 +96,14 @@ fn present(args: Args, nats_server: &Path) -> anyhow::Result<()> {
         bail!("it did not go as it should; the lines above say why");
     }
     Ok(())
+}
+
+/// Our own program, found even after a build of the workspace has replaced the file on disk.
+fn own_program() -> anyhow::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    env::current_exe().context("find our own program")
 }
 
 /// What the front waits for.
