@@ -70,15 +70,7 @@ impl Events {
     /// [`Error::Unavailable`] when it was not acknowledged within [`APPEND_BUDGET`]; it may have
     /// been stored all the same. [`Error::NoKey`] when the bucket was deleted meanwhile.
     pub async fn append(&self, to: Target, event: EventId, input: InputId, request: &Request) -> Result<(), Error> {
-        let (scope, subject) = match to {
-            Target::Bucket { bucket, ephemeral } => {
-                (Scope::Bucket(bucket), self.layout.event_subject(bucket, ephemeral))
-            }
-            Target::Void => (Scope::Void, layout::VOID_SUBJECT.to_owned()),
-        };
-        if let Target::Bucket { .. } = to {
-            self.keyring.load(scope).await?;
-        }
+        let (scope, subject) = self.place(to, Layout::event_subject).await?;
         let payload = self.keyring.seal(scope, Kind::Event, &event_subject(event, input), &request.encode_to_vec())?;
         let publication = Publication {
             what: "append an event",
@@ -95,15 +87,7 @@ impl Events {
     /// # Errors
     /// As [`Events::append`].
     pub async fn append_chunk(&self, to: Target, event: EventId, index: u32, data: &[u8]) -> Result<u64, Error> {
-        let (scope, subject) = match to {
-            Target::Bucket { bucket, ephemeral } => {
-                (Scope::Bucket(bucket), self.layout.chunk_subject(bucket, ephemeral))
-            }
-            Target::Void => (Scope::Void, layout::VOID_SUBJECT.to_owned()),
-        };
-        if let Target::Bucket { .. } = to {
-            self.keyring.load(scope).await?;
-        }
+        let (scope, subject) = self.place(to, Layout::chunk_subject).await?;
         let name = scope.to_string();
         let context = chunk_context(&name, &event, index);
         let payload = self.keyring.seal_part(scope, &context, data)?;
@@ -173,6 +157,20 @@ impl Events {
             Err(e) if e.kind() == DirectGetErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::unavailable(what, e)),
         }
+    }
+
+    /// Under whose key and on which subject something for `to` is appended; the key is in memory then.
+    async fn place(
+        &self,
+        to: Target,
+        subject: impl Fn(&Layout, BucketId, bool) -> String,
+    ) -> Result<(Scope, String), Error> {
+        let Target::Bucket { bucket, ephemeral } = to else {
+            return Ok((Scope::Void, layout::VOID_SUBJECT.to_owned()));
+        };
+        let scope = Scope::Bucket(bucket);
+        self.keyring.load(scope).await?;
+        Ok((scope, subject(&self.layout, bucket, ephemeral)))
     }
 
     async fn publish(&self, to: Target, over: &Publisher, publication: &Publication<'_>) -> Result<u64, Error> {
