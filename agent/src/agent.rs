@@ -7,11 +7,11 @@ use telemetry::Stop;
 
 use crate::allow::Allow;
 use crate::health::{Endpoint, Health};
-use crate::http::Client;
 use crate::server::Server;
 use crate::session::{Credentials, Error, Keeper, Subscription};
-use crate::tls::Tls;
 use crate::worker::Worker;
+use outbound::Client;
+use outbound::tls::Tls;
 
 /// How long attempts that are under way may take when the agent stops.
 pub const GRACE: Duration = Duration::from_secs(25);

@@ -7,8 +7,8 @@ use model::destination::{Destination, InvalidDestination};
 use rand::seq::SliceRandom;
 use rustls::pki_types::CertificateDer;
 
-use crate::net::{self, ConnectError, Stream};
-use crate::tls::{self, Tls};
+use outbound::net::{self, ConnectError, Stream};
+use outbound::tls::{self, Tls};
 
 /// Where the server is, and what is believed of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

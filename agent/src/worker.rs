@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::allow::Allow;
-use crate::http::Client;
+use outbound::Client;
 
 mod job;
 mod lanes;

@@ -1,13 +1,15 @@
 //! Arguments that every command takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::builder::{BoolishValueParser, FalseyValueParser};
 use clap::{ArgAction, ValueEnum};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::failure::Failure;
 use crate::server::{Server, Trust};
-use crate::tls;
 
 /// The server when nobody says which.
 pub(super) const URL_DEFAULT: &str = "http://127.0.0.1:8080";
@@ -68,7 +70,7 @@ impl Global {
     /// When the address or the certificates cannot be read.
     pub(super) fn server(&self, address: &str, stored_ca_file: Option<&PathBuf>) -> Result<Server, Failure> {
         let ca_file = self.ca_file.as_ref().filter(|path| !path.as_os_str().is_empty()).or(stored_ca_file);
-        let roots = ca_file.map(|path| tls::read_certificates(path)).transpose()?.unwrap_or_default();
+        let roots = ca_file.map(|path| read_certificates(path)).transpose()?.unwrap_or_default();
         let plaintext_anywhere = self.insecure_plaintext || !self.require_tls;
         let trust = Trust { roots, any_certificate: self.insecure, plaintext_anywhere };
         Server::new(address, trust).map_err(|err| Failure::Usage(format!("the server's address '{address}': {err}")))
@@ -78,4 +80,13 @@ impl Global {
     pub(super) fn address(&self) -> Option<&str> {
         self.url.as_deref().filter(|url| !url.is_empty())
     }
+}
+
+/// The certificates of a PEM file; a file without any is an error.
+fn read_certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("cannot read certificates from {}", path.display()))?;
+    anyhow::ensure!(!certificates.is_empty(), "{} holds no certificate", path.display());
+    Ok(certificates)
 }

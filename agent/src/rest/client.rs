@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::server::{DialError, Server};
-use crate::tls::Tls;
+use outbound::tls::Tls;
 
 /// How long a call may take.
 const CALL_TIME_MAX: Duration = Duration::from_secs(30);

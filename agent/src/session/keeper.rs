@@ -18,8 +18,8 @@ use super::live::{End, Live, With};
 use super::open::{OpenError, Opened, open};
 use crate::health::Health;
 use crate::server::{DialError, Server};
-use crate::tls::Tls;
 use crate::worker::Worker;
+use outbound::tls::Tls;
 
 /// A session that was open for so long has lived: what follows is a new story.
 const LIVED: Duration = Duration::from_secs(5);

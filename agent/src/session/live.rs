@@ -14,8 +14,8 @@ use tonic::{Code, Status, Streaming};
 use super::credentials::Credentials;
 use super::open::Opened;
 use super::state::{State, Step, Violation};
-use crate::http::{Body, BodySink, Piece};
 use crate::worker::{Delivery, Ended, Job, Report, Ticket, Worker};
+use outbound::{Body, BodySink, Piece};
 
 /// How long the dispatcher may take to end a session whose agent has said all it had to say.
 const GOODBYE_TIME_MAX: Duration = Duration::from_secs(5);

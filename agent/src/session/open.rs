@@ -14,7 +14,7 @@ use tonic::{Code, Status, Streaming};
 
 use super::state::{State, Step, Violation};
 use crate::server::{DialError, Server};
-use crate::tls::Tls;
+use outbound::tls::Tls;
 
 /// How long it may take from the look-up of the server's name to Welcome.
 const OPEN_TIME_MAX: Duration = Duration::from_secs(20);

@@ -6,7 +6,7 @@ use model::{EventId, OutputId};
 use proto::v1;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::http::Body;
+use outbound::Body;
 
 /// Names an attempt, in whichever session it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use model::record::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
 
 use super::job::Delivery;
 use crate::allow::{Allow, Permit};
-use crate::http::{Body, Head, InvalidHead, Request};
+use outbound::{Body, Head, InvalidHead, Request};
 
 /// Why no request is made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

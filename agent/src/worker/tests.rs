@@ -8,9 +8,9 @@ use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
 
 use super::*;
-use crate::http::Body;
-use crate::recorder::{Answer, Recorder, ok};
-use crate::tls::Tls;
+use outbound::Body;
+use outbound::tls::Tls;
+use recorder::{Answer, Recorder, ok};
 
 struct Harness {
     worker: Arc<Worker>,

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::recorder::{Answer, Recorder};
 use crate::server::Trust;
+use recorder::{Answer, Recorder};
 
 fn answer(status: &str, body: &str) -> Answer {
     Answer::Bytes(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes())

@@ -9,9 +9,9 @@ use tonic::{Code, Status};
 use self::dispatcher::{Dispatcher, delivery};
 use super::*;
 use crate::allow::Allow;
-use crate::http::Client;
-use crate::recorder::{Answer, Recorder, ok, status};
 use crate::server::Trust;
+use outbound::Client;
+use recorder::{Answer, Recorder, ok, status};
 
 /// An agent at work.
 struct Agent {

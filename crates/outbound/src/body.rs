@@ -18,7 +18,7 @@ pub struct Body {
 /// A piece of a body.
 #[derive(Debug)]
 pub enum Piece {
-    /// The next bytes, and the room that they take up in the agent's memory until they are sent.
+    /// The next bytes, and the room that they take up in memory until they are sent.
     Data(Bytes, OwnedSemaphorePermit),
     /// The rest will never come.
     Broken,

@@ -10,14 +10,14 @@ use model::fact::Outcome;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::body::Body;
-use super::head::Head;
-use super::head_swap::{HeadSwap, Swapper};
+use crate::body::Body;
+use crate::head::Head;
+use crate::head_swap::{HeadSwap, Swapper};
 use crate::net::{self, ConnectError, Stream};
 use crate::tls::Tls;
 
 /// How much of an answer's body is read, in bytes, so that the connection can serve again.
-pub(super) const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+pub(crate) const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 /// How long an answer's body is waited for once its status is known: the attempt is over,
 /// and only the connection could still be saved.
 const ANSWER_TAIL_TIME_MAX: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ const READY_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// Where a connection leads. Connections of different keys never stand in for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(crate) struct Key {
     /// Whether TLS is spoken.
     pub tls: bool,
     /// The host as the destination writes it.
@@ -40,7 +40,7 @@ pub(super) struct Key {
 
 /// An open connection. Dropping it closes it.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     sender: SendRequest<Body>,
     swapper: Swapper,
     peer: SocketAddr,
@@ -49,7 +49,7 @@ pub(super) struct Connection {
 
 /// The connection ended without an answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lost {
+pub(crate) struct Lost {
     /// Not a byte of an answer was seen.
     pub unanswered: bool,
 }
@@ -59,7 +59,7 @@ impl Connection {
     ///
     /// # Errors
     /// The outcome of the attempt that needed it.
-    pub(super) async fn open(key: &Key, tls: &Tls, may_connect: &impl Fn(IpAddr) -> bool) -> Result<Self, Outcome> {
+    pub(crate) async fn open(key: &Key, tls: &Tls, may_connect: &impl Fn(IpAddr) -> bool) -> Result<Self, Outcome> {
         let mut addresses = net::resolve(&key.host, key.port).await.map_err(|err| {
             tracing::debug!(error = %err, "the destination's name did not resolve");
             Outcome::NotConnected
@@ -92,12 +92,12 @@ impl Connection {
     }
 
     /// The address that was connected to.
-    pub(super) fn peer(&self) -> IpAddr {
+    pub(crate) fn peer(&self) -> IpAddr {
         self.peer.ip()
     }
 
     /// Waits until another request can be sent. `false`: never.
-    pub(super) async fn is_ready(&mut self) -> bool {
+    pub(crate) async fn is_ready(&mut self) -> bool {
         self.sender.is_ready() || matches!(tokio::time::timeout(READY_TIME_MAX, self.sender.ready()).await, Ok(Ok(())))
     }
 
@@ -105,7 +105,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection ended first, or what came back is not HTTP.
-    pub(super) async fn send(&mut self, head: &Head, body: Body) -> Result<http::Response<Incoming>, Lost> {
+    pub(crate) async fn send(&mut self, head: &Head, body: Body) -> Result<http::Response<Incoming>, Lost> {
         self.swapper.arm(head.bytes().clone(), head.body_bytes());
         let result = match stand_in(head, body) {
             Ok(request) => self.sender.send_request(request).await.map_err(Some),
@@ -118,7 +118,7 @@ impl Connection {
     }
 
     /// Reads the answer's body and throws it away; gives the connection back if it can serve again.
-    pub(super) async fn finish(self, mut answer: Incoming, deadline: Instant) -> Option<Self> {
+    pub(crate) async fn finish(self, mut answer: Incoming, deadline: Instant) -> Option<Self> {
         let deadline = deadline.min(Instant::now() + ANSWER_TAIL_TIME_MAX);
         let read = timeout_at(deadline, async {
             let mut bytes = 0;

@@ -1,4 +1,8 @@
 //! A destination for tests: keeps every byte that reaches it and answers as it is told.
+//!
+//! For the tests of crates whose front door is a socket; the programs never have it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,22 +12,27 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 /// A running destination; it ends with the test's runtime.
-pub(crate) struct Recorder {
-    pub(crate) address: SocketAddr,
+#[derive(Debug)]
+pub struct Recorder {
+    /// Where it listens.
+    pub address: SocketAddr,
     requests: mpsc::UnboundedReceiver<Recorded>,
 }
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recorded {
+pub struct Recorded {
     /// Which connection it came on, from 0.
-    pub(crate) connection: usize,
-    pub(crate) head: String,
-    pub(crate) body: Vec<u8>,
+    pub connection: usize,
+    /// Request line, header lines and the empty line.
+    pub head: String,
+    /// The body that `Content-Length` announced.
+    pub body: Vec<u8>,
 }
 
 /// What a destination does when a request has come.
-pub(crate) enum Answer {
+#[derive(Clone, Debug)]
+pub enum Answer {
     /// Writes these bytes and waits for the next request.
     Bytes(Vec<u8>),
     /// Writes these bytes and closes.
@@ -33,17 +42,18 @@ pub(crate) enum Answer {
 }
 
 /// 200 with an empty body.
-pub(crate) fn ok() -> Answer {
+pub fn ok() -> Answer {
     status(200)
 }
 
 /// An empty answer with this status.
-pub(crate) fn status(status: u16) -> Answer {
+pub fn status(status: u16) -> Answer {
     Answer::Bytes(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n").into_bytes())
 }
 
 impl Recorder {
-    pub(crate) async fn start(answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static) -> Self {
+    /// Listens on a free port of this machine and answers each request with what `answer` says.
+    pub async fn start(answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (tx, requests) = mpsc::unbounded_channel();
@@ -58,15 +68,18 @@ impl Recorder {
         Self { address, requests }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its URL, without a path.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(crate) async fn next(&mut self) -> Recorded {
+    /// Waits for the next request that has come.
+    pub async fn next(&mut self) -> Recorded {
         self.requests.recv().await.unwrap()
     }
 
-    pub(crate) fn is_quiet(&mut self) -> bool {
+    /// Whether no request waits to be seen.
+    pub fn is_quiet(&mut self) -> bool {
         self.requests.try_recv().is_err()
     }
 }

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::http::body::Piece;
-use crate::recorder::{Answer, Recorder, ok, status};
+use crate::body::Piece;
+use recorder::{Answer, Recorder, ok, status};
 
 fn client() -> Client {
     Client::new(Tls::new(b"http/1.1", Vec::new()))

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::connection::{Connection, Key};
+use crate::connection::{Connection, Key};
 
 /// How long a connection may wait; most servers close theirs after 60 s or more.
-pub(super) const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
+pub(crate) const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
 /// How many connections to one place wait.
-pub(super) const IDLE_PER_KEY_MAX: usize = 32;
+pub(crate) const IDLE_PER_KEY_MAX: usize = 32;
 /// How many connections wait in all: well below the usual limit of 1024 open files.
-pub(super) const IDLE_MAX: usize = 256;
+pub(crate) const IDLE_MAX: usize = 256;
 
 /// The waiting connections.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     idle: Mutex<Idle>,
 }
 
@@ -30,7 +30,7 @@ struct Idle {
 
 impl Pool {
     /// Takes the connection that was used last, if `may_connect` still holds for its address.
-    pub(super) fn take(&self, key: &Key, may_connect: impl Fn(IpAddr) -> bool, now: Instant) -> Option<Connection> {
+    pub(crate) fn take(&self, key: &Key, may_connect: impl Fn(IpAddr) -> bool, now: Instant) -> Option<Connection> {
         let mut idle = self.lock();
         loop {
             let (connection, since) = idle.by_key.get_mut(key)?.pop()?;
@@ -42,7 +42,7 @@ impl Pool {
     }
 
     /// Gives a connection back; beyond the limits it is closed.
-    pub(super) fn put(&self, key: Key, connection: Connection, now: Instant) {
+    pub(crate) fn put(&self, key: Key, connection: Connection, now: Instant) {
         let mut idle = self.lock();
         if idle.count >= IDLE_MAX {
             return;
@@ -55,7 +55,7 @@ impl Pool {
     }
 
     /// Closes those that have waited too long.
-    pub(super) fn sweep(&self, now: Instant) {
+    pub(crate) fn sweep(&self, now: Instant) {
         let mut idle = self.lock();
         for waiting in idle.by_key.values_mut() {
             waiting.retain(|(_, since)| now.duration_since(*since) < IDLE_TIME_MAX);

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use model::request::Header;
 
 /// The largest head that is sent, in bytes: what ingress accepts, and the relay's own lines.
-pub(super) const HEAD_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const HEAD_BYTES_MAX: usize = 256 * 1024;
 
 /// Request line, header lines and the empty line, proven to be the head of exactly one request
 /// with a body of a known size.

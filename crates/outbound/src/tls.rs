@@ -1,11 +1,9 @@
 //! TLS as a client: verified against the system's roots, or not verified when the owner says so.
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
@@ -79,19 +77,6 @@ impl Tls {
         store.add_parsable_certificates(self.roots.iter().cloned());
         store
     }
-}
-
-/// The certificates of a PEM file.
-///
-/// # Errors
-/// When the file cannot be read or holds no certificate.
-pub fn read_certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    use anyhow::Context as _;
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("cannot read certificates from {}", path.display()))?;
-    anyhow::ensure!(!certificates.is_empty(), "{} holds no certificate", path.display());
-    Ok(certificates)
 }
 
 /// Takes any certificate, but still proves that the other side holds its key.

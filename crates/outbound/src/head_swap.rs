@@ -20,7 +20,7 @@ const HEAD_END: &[u8; 4] = b"\r\n\r\n";
 
 /// A socket whose written heads are swapped.
 #[derive(Debug)]
-pub(super) struct HeadSwap<S> {
+pub(crate) struct HeadSwap<S> {
     inner: S,
     progress: Arc<Mutex<Progress>>,
     phase: Phase,
@@ -30,7 +30,7 @@ pub(super) struct HeadSwap<S> {
 
 /// The other end of a [`HeadSwap`]: arms it and asks how far it is.
 #[derive(Clone, Debug)]
-pub(super) struct Swapper(Arc<Mutex<Progress>>);
+pub(crate) struct Swapper(Arc<Mutex<Progress>>);
 
 #[derive(Debug, Default)]
 struct Progress {
@@ -52,7 +52,7 @@ enum Phase {
 
 impl<S> HeadSwap<S> {
     /// Wraps a socket on which nothing was written yet.
-    pub(super) fn new(inner: S) -> (Self, Swapper) {
+    pub(crate) fn new(inner: S) -> (Self, Swapper) {
         let progress = Arc::new(Mutex::new(Progress::default()));
         let swapper = Swapper(progress.clone());
         (Self { inner, progress, phase: Phase::Head { matched: 0 }, out: BytesMut::new() }, swapper)
@@ -61,7 +61,7 @@ impl<S> HeadSwap<S> {
 
 impl Swapper {
     /// The head to write for the next request, and the size of the body after it.
-    pub(super) fn arm(&self, head: Bytes, body_bytes: u64) {
+    pub(crate) fn arm(&self, head: Bytes, body_bytes: u64) {
         let mut progress = lock(&self.0);
         progress.armed = Some((head, body_bytes));
         progress.body_bytes_left = body_bytes;
@@ -69,12 +69,12 @@ impl Swapper {
     }
 
     /// How many bytes came back since the head was armed.
-    pub(super) fn answer_bytes(&self) -> u64 {
+    pub(crate) fn answer_bytes(&self) -> u64 {
         lock(&self.0).answer_bytes
     }
 
     /// Whether the request was written to its end, so that another may follow.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let progress = lock(&self.0);
         progress.armed.is_none() && progress.body_bytes_left == 0 && !progress.is_deaf
     }

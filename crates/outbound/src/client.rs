@@ -7,10 +7,10 @@ use model::destination::Destination;
 use model::fact::Outcome;
 use tokio::time::{Instant, timeout_at};
 
-use super::body::Body;
-use super::connection::{Connection, Key, Lost};
-use super::head::Head;
-use super::pool::{IDLE_TIME_MAX, Pool};
+use crate::body::Body;
+use crate::connection::{Connection, Key, Lost};
+use crate::head::Head;
+use crate::pool::{IDLE_TIME_MAX, Pool};
 use crate::tls::Tls;
 
 /// A request to a destination.
