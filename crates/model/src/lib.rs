@@ -12,6 +12,7 @@ pub mod progress;
 pub mod record;
 pub mod request;
 pub mod retry;
+pub mod rules;
 pub mod stagger;
 pub mod time;
 
