@@ -1,5 +1,6 @@
 //! Conversions between the model and what goes over the wire.
 
+use model::answer::Answer;
 use model::fact::Outcome;
 use model::request::{self, Request};
 
@@ -58,6 +59,13 @@ impl From<v1::Header> for request::Header {
     }
 }
 
+impl From<Answer> for v1::Answer {
+    fn from(answer: Answer) -> Self {
+        let headers = answer.headers.into_iter().map(Into::into).collect();
+        Self { headers, body: answer.body, body_bytes: answer.body_bytes }
+    }
+}
+
 impl v1::Outcome {
     /// The report that attempt `number` ended so.
     pub fn new(number: u64, outcome: Outcome, duration_ms: u32) -> Self {
@@ -70,7 +78,18 @@ impl v1::Outcome {
             Outcome::Broken => (Kind::Broken, 0),
             Outcome::NotAllowed => (Kind::NotAllowed, 0),
         };
-        Self { number, kind: kind.into(), status, duration_ms }
+        Self { number, kind: kind.into(), status, duration_ms, answer: None }
+    }
+
+    /// The same report with what the destination answered.
+    pub fn with_answer(self, answer: Option<Answer>) -> Self {
+        Self { answer: answer.map(Into::into), ..self }
+    }
+
+    /// Takes what the destination answered out of the report.
+    pub fn take_answer(&mut self) -> Option<Answer> {
+        let v1::Answer { headers, body, body_bytes } = self.answer.take()?;
+        Some(Answer { status: self.status, headers: headers.into_iter().map(Into::into).collect(), body, body_bytes })
     }
 
     /// How the attempt ended.

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::EventId;
+use crate::reason::Reason;
 use crate::time::UnixMs;
 
 mod stored;
@@ -28,6 +29,12 @@ pub enum Fact {
         duration_ms: u32,
         /// What follows from it.
         next: Next,
+        /// Why, where the outcome does not say.
+        reason: Option<Reason>,
+        /// Where the event lies in its stream, so that it can be read again for the next attempt.
+        place: Option<u64>,
+        /// Where the destination's answer is kept, if it is.
+        answer: Option<AnswerRef>,
     },
     /// A delivery ended without another attempt.
     DeliveryEnded {
@@ -37,7 +44,35 @@ pub enum Fact {
         at: UnixMs,
         /// How it ended.
         ending: Ending,
+        /// Why, where the ending does not say.
+        reason: Option<Reason>,
     },
+    /// A client said how a delivery that it was given over a WebSocket ended.
+    Reported {
+        /// The event.
+        event: EventId,
+        /// When it was said.
+        at: UnixMs,
+        /// How it ended.
+        ending: Ending,
+        /// The status that the client tells of; 0 when it tells of none.
+        status: u16,
+        /// How long it took, in milliseconds.
+        duration_ms: u32,
+        /// Where the answer that the client gave is kept, if it is.
+        answer: Option<AnswerRef>,
+    },
+}
+
+/// Where an answer is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerRef {
+    /// The sequence of its message in the stream of facts.
+    pub sequence: u64,
+    /// Its place in that message.
+    pub index: u32,
+    /// The size of its whole body, in bytes.
+    pub body_bytes: u64,
 }
 
 /// How an attempt ended. An outcome is data, never an error.
@@ -85,14 +120,34 @@ impl Fact {
     /// The event that the fact is about.
     pub fn event(&self) -> EventId {
         match self {
-            Self::AttemptFinished { event, .. } | Self::DeliveryEnded { event, .. } => *event,
+            Self::AttemptFinished { event, .. } | Self::DeliveryEnded { event, .. } | Self::Reported { event, .. } => {
+                *event
+            }
         }
+    }
+
+    /// When it happened.
+    pub fn at(&self) -> UnixMs {
+        match self {
+            Self::AttemptFinished { at, .. } | Self::DeliveryEnded { at, .. } | Self::Reported { at, .. } => *at,
+        }
+    }
+
+    /// The same fact, with where the answer is kept.
+    pub fn with_answer(mut self, kept: AnswerRef) -> Self {
+        match &mut self {
+            Self::AttemptFinished { answer, .. } | Self::Reported { answer, .. } => *answer = Some(kept),
+            Self::DeliveryEnded { .. } => {}
+        }
+        self
     }
 
     /// How the delivery ended, if this fact ends it.
     pub fn ending(&self) -> Option<Ending> {
         match self {
-            Self::AttemptFinished { next: Next::End(ending), .. } | Self::DeliveryEnded { ending, .. } => Some(*ending),
+            Self::AttemptFinished { next: Next::End(ending), .. }
+            | Self::DeliveryEnded { ending, .. }
+            | Self::Reported { ending, .. } => Some(*ending),
             Self::AttemptFinished { next: Next::RetryAt(_), .. } => None,
         }
     }

@@ -74,6 +74,45 @@ id!(
     /// One live connection of an agent.
     SessionId
 );
+id!(
+    /// One event on its way to one output: what the REST API calls a log.
+    DeliveryId
+);
+id!(
+    /// A running dispatcher.
+    DispatcherId
+);
+id!(
+    /// A host name of an account.
+    DomainId
+);
+id!(
+    /// A place that alerts are posted to.
+    IntegrationId
+);
+id!(
+    /// A webhook by the clock.
+    CronId
+);
+
+impl DeliveryId {
+    /// The delivery of an event to an output; the same two always give the same id (UUID version 5
+    /// with the event as name space).
+    pub fn of(event: EventId, output: OutputId) -> Self {
+        Self(Uuid::new_v5(&event.0, output.0.as_bytes()))
+    }
+}
+
+impl OutputId {
+    /// Stands for the output of a bucket that has none: clients that subscribe to the bucket get
+    /// its events all the same.
+    pub const NONE: Self = Self(Uuid::nil());
+
+    /// The 16 bytes of the id.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
 
 impl EventId {
     /// The 16 bytes of the id, as facts store it.
@@ -96,6 +135,11 @@ impl EventId {
 }
 
 impl GroupId {
+    /// The dispatchers themselves, which deliver to public outputs.
+    pub const PUBLIC: Self = Self(Uuid::nil());
+    /// What was reported or taken over the REST API.
+    pub const API: Self = Self(Uuid::from_u128(1));
+
     /// The group that the agents of one token share when they name none.
     pub fn of_token(token: TokenId) -> Self {
         Self(token.0)

@@ -3,12 +3,14 @@
 //! Everything here is a value. Decisions take `now` as an argument and return what to do;
 //! the services do it. The words are those of `docs/glossary.md`.
 
+pub mod answer;
 pub mod destination;
 pub mod fact;
 pub mod header;
 pub mod id;
 pub mod name;
 pub mod progress;
+pub mod reason;
 pub mod record;
 pub mod request;
 pub mod retry;
@@ -16,5 +18,8 @@ pub mod rules;
 pub mod stagger;
 pub mod time;
 
-pub use crate::id::{AccountId, BucketId, EventId, GroupId, InputId, OutputId, SessionId, TokenId};
+pub use crate::id::{
+    AccountId, BucketId, CronId, DeliveryId, DispatcherId, DomainId, EventId, GroupId, InputId, IntegrationId,
+    OutputId, SessionId, TokenId,
+};
 pub use crate::time::UnixMs;

@@ -28,7 +28,7 @@ impl Progress {
         match (&mut *state, fact) {
             // The first ending stands: what was sent stays sent.
             (State::Ended(_), _) => {}
-            (_, Fact::DeliveryEnded { ending, .. }) => *state = State::Ended(*ending),
+            (_, Fact::DeliveryEnded { ending, .. } | Fact::Reported { ending, .. }) => *state = State::Ended(*ending),
             (State::Tried(tried), Fact::AttemptFinished { attempt, .. }) => match fact.ending() {
                 Some(ending) => *state = State::Ended(ending),
                 None => *tried = (*tried).max(*attempt),

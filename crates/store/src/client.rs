@@ -10,6 +10,7 @@ use telemetry::Stop;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::answer::Answers;
 use crate::credential::Credentials;
 use crate::directory::Directory;
 use crate::event::Events;
@@ -17,6 +18,7 @@ use crate::fact::Facts;
 use crate::health::Health;
 use crate::keyring::{Keyring, Scope};
 use crate::layout::{self, Layout};
+use crate::presence::Presence;
 use crate::publish::Publisher;
 use crate::verification::Verification;
 use crate::{Error, Options};
@@ -46,6 +48,8 @@ pub(crate) struct Inner {
     directory: Directory,
     events: Events,
     pub(crate) facts: Facts,
+    answers: Answers,
+    presence: Presence,
     verification: Verification,
     credentials: Credentials,
     health: Health,
@@ -102,6 +106,8 @@ impl Store {
         let inner = Inner {
             events: Events::new(layout, keyring.clone(), publisher.clone(), Publisher::new(bulk), context.clone()),
             facts: Facts::new(layout, publisher.beside(), context.clone()),
+            answers: Answers::new(client.clone(), context.clone(), layout, keyring.clone(), publisher.beside()),
+            presence: Presence::new(context.clone(), keyring.clone()),
             verification: Verification::new(client.clone()),
             credentials: Credentials::new(context.clone(), keyring.clone()),
             health: Health::new(client.clone(), publisher.beside(), directory.clone()),
@@ -135,6 +141,16 @@ impl Store {
         &self.inner.facts
     }
 
+    /// What destinations answered.
+    pub fn answers(&self) -> &Answers {
+        &self.inner.answers
+    }
+
+    /// Who is there now.
+    pub fn presence(&self) -> &Presence {
+        &self.inner.presence
+    }
+
     /// Questions about credentials.
     pub fn verification(&self) -> &Verification {
         &self.inner.verification
@@ -155,7 +171,12 @@ impl Driver {
     /// Keeps the store current until told to stop.
     pub async fn run(self, stop: &Stop) {
         let inner = &self.store.inner;
-        tokio::join!(inner.directory.run(stop), inner.health.run(stop), self.provision_again(stop));
+        tokio::join!(
+            inner.directory.run(stop),
+            inner.presence.run(stop),
+            inner.health.run(stop),
+            self.provision_again(stop)
+        );
     }
 
     /// A server that came back without its streams gets them again.

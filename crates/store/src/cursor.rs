@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use pull::{Message, Pulls, Signal};
 
+use crate::event::Meta;
 use crate::fact::{CursorKey, From};
 use crate::{Error, Store};
 
@@ -75,6 +76,10 @@ pub struct Pulled {
     pub event: EventId,
     /// The input that it came by.
     pub input: InputId,
+    /// What stands beside it in clear.
+    pub meta: Meta,
+    /// Its sequence in the stream.
+    pub place: u64,
     /// When JetStream stored it, by its clock.
     pub stored_at: UnixMs,
     /// How often it was tried, as the facts say.
@@ -217,7 +222,7 @@ impl Cursor {
     /// [`Error::Unavailable`]: then the cursor [is lost](Cursor::is_lost), or the event comes again later.
     pub async fn take(&mut self, happened: Happened, now: UnixMs) -> Result<Option<Pulled>, Error> {
         match happened.0 {
-            What::Signal(Some(Signal::Message(message))) => return self.admit(message, now).await,
+            What::Signal(Some(Signal::Message(message))) => return self.admit(*message, now).await,
             What::Signal(Some(Signal::Over { left })) => self.asked = self.asked.saturating_sub(left),
             What::Signal(Some(Signal::NoConsumer)) => self.lost = true,
             What::Signal(Some(Signal::Refused)) => {
@@ -310,6 +315,10 @@ impl Cursor {
             self.refresh(now, is_new_consumer).await?;
         }
         match self.progress.of(message.event) {
+            _ if !message.meta.is_due_to(self.key.output) => {
+                self.acknowledge(&message.receipt).await?;
+                Ok(None)
+            }
             State::Ended(_) => {
                 self.acknowledge(&message.receipt).await?;
                 Ok(None)
@@ -317,6 +326,8 @@ impl Cursor {
             State::Tried(tried) => Ok(Some(Pulled {
                 event: message.event,
                 input: message.input,
+                meta: message.meta,
+                place: message.place,
                 stored_at: message.stored_at,
                 tried,
                 sealed: message.payload,

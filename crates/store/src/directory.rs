@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::kv;
 use crypto::session::PublicKey;
-use model::record::{Account, Bucket, Group, Input, Output, Token};
-use model::{AccountId, BucketId, GroupId, InputId, OutputId, TokenId};
+use model::record::{Account, Bucket, Cron, Domain, Group, Input, Integration, Output, Token};
+use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId};
 use tokio::sync::{broadcast, watch as watched};
 
 pub use record::{Key, Record};
@@ -145,6 +145,46 @@ impl Directory {
     /// Every group of every output, in no order.
     pub fn groups(&self) -> Vec<Versioned<Group>> {
         self.maps().groups.values().cloned().collect()
+    }
+
+    /// Every bucket of every account, in no order.
+    pub fn buckets(&self) -> Vec<Versioned<Bucket>> {
+        self.maps().buckets.values().cloned().collect()
+    }
+
+    /// Every output of every bucket, in no order.
+    pub fn outputs(&self) -> Vec<Versioned<Output>> {
+        self.maps().outputs.values().cloned().collect()
+    }
+
+    /// The domain of that id.
+    pub fn domain(&self, id: DomainId) -> Option<Versioned<Domain>> {
+        self.maps().domains.get(&id).cloned()
+    }
+
+    /// Every domain of every account, in no order.
+    pub fn domains(&self) -> Vec<Versioned<Domain>> {
+        self.maps().domains.values().cloned().collect()
+    }
+
+    /// The integration of that id.
+    pub fn integration(&self, id: IntegrationId) -> Option<Versioned<Integration>> {
+        self.maps().integrations.get(&id).cloned()
+    }
+
+    /// Every integration of every account, in no order.
+    pub fn integrations(&self) -> Vec<Versioned<Integration>> {
+        self.maps().integrations.values().cloned().collect()
+    }
+
+    /// The cron of that id.
+    pub fn cron(&self, id: CronId) -> Option<Versioned<Cron>> {
+        self.maps().crons.get(&id).cloned()
+    }
+
+    /// Every cron of every account, in no order.
+    pub fn crons(&self) -> Vec<Versioned<Cron>> {
+        self.maps().crons.values().cloned().collect()
     }
 
     /// The public keys that session tokens may be signed with.

@@ -1,5 +1,7 @@
 //! The log of webhooks: sealed, appended, and opened again.
 
+mod meta;
+
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
@@ -7,7 +9,7 @@ use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
 use crypto::seal::{self, Kind};
 use model::request::{Chunks, Request};
-use model::{BucketId, EventId, InputId};
+use model::{BucketId, EventId, InputId, UnixMs};
 use prost::Message;
 use tokio::sync::Semaphore;
 
@@ -15,6 +17,8 @@ use crate::Error;
 use crate::keyring::{Keyring, Scope};
 use crate::layout::{self, Layout};
 use crate::publish::{Publication, Publisher};
+
+pub use meta::Meta;
 
 /// How long an append is tried before its caller is told that it was not possible: within the
 /// patience of the senders of webhooks, and longer than a server needs to start again.
@@ -25,8 +29,6 @@ pub const INLINE_BYTES_MAX: usize = 1024 * 1024;
 pub const CHUNK_BYTES: usize = 768 * 1024;
 /// How many webhooks for inputs that don't exist are written at a time.
 const VOID_APPENDS_MAX: usize = 16;
-/// The message header that names the input.
-pub(crate) const INPUT_HEADER: &str = "Relay-Input";
 
 /// Where an event is appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,23 @@ pub enum Target {
     /// Nowhere: the input does not exist. It costs the same writes and the same time, so that
     /// nobody learns from the answer which inputs exist.
     Void,
+}
+
+/// An event as it lies in the log.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The event.
+    pub event: EventId,
+    /// The input that it came by.
+    pub input: InputId,
+    /// What stands beside it in clear.
+    pub meta: Meta,
+    /// Its sequence in the stream.
+    pub place: u64,
+    /// When JetStream stored it.
+    pub stored_at: UnixMs,
+    /// The sealed request.
+    pub sealed: Bytes,
 }
 
 /// The log of webhooks. Clones share it.
@@ -69,14 +88,21 @@ impl Events {
     /// # Errors
     /// [`Error::Unavailable`] when it was not acknowledged within [`APPEND_BUDGET`]; it may have
     /// been stored all the same. [`Error::NoKey`] when the bucket was deleted meanwhile.
-    pub async fn append(&self, to: Target, event: EventId, input: InputId, request: &Request) -> Result<(), Error> {
+    pub async fn append(
+        &self,
+        to: Target,
+        event: EventId,
+        input: InputId,
+        meta: &Meta,
+        request: &Request,
+    ) -> Result<(), Error> {
         let (scope, subject) = self.place(to, Layout::event_subject).await?;
         let payload = self.keyring.seal(scope, Kind::Event, &event_subject(event, input), &request.encode_to_vec())?;
         let publication = Publication {
             what: "append an event",
             subject,
             id: Some(event.to_string()),
-            headers: &[(INPUT_HEADER, input.to_string())],
+            headers: &meta.headers(input),
             payload,
         };
         self.publish(to, &self.publisher, &publication).await.map(|_| ())
@@ -99,6 +125,34 @@ impl Events {
             payload,
         };
         self.publish(to, &self.bulk, &publication).await
+    }
+
+    /// The event that lies at a place of its bucket's stream; `None` when it is no longer kept.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn at(&self, bucket: BucketId, ephemeral: bool, place: u64) -> Result<Option<Stored>, Error> {
+        let what = "read an event";
+        let stream = self.layout.event_stream(bucket, ephemeral);
+        let stream = self.context.get_stream_no_info(stream).await.map_err(|e| Error::unavailable(what, e))?;
+        let message = match stream.direct_get(place).await {
+            Ok(message) => message,
+            Err(e) if e.kind() == DirectGetErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::unavailable(what, e)),
+        };
+        if message.subject.as_str() != self.layout.event_subject(bucket, ephemeral) {
+            return Ok(None);
+        }
+        let millis = message.time.unix_timestamp_nanos() / 1_000_000;
+        let stored_at = UnixMs(u64::try_from(millis).unwrap_or(0));
+        Ok(Meta::read(&message.headers).map(|(event, input, meta)| Stored {
+            event,
+            input,
+            meta,
+            place,
+            stored_at,
+            sealed: message.payload,
+        }))
     }
 
     /// Opens an event as it lies in the log.

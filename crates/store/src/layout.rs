@@ -27,6 +27,9 @@ const VOID_AGE_MAX: Duration = Duration::from_secs(600);
 /// How much they may take on disk, in bytes.
 const VOID_BYTES_MAX: i64 = 256 * 1024 * 1024;
 
+/// After which time what is not said again is forgotten.
+const PRESENCE_AGE_MAX: Duration = Duration::from_secs(60);
+
 /// How many streams are created side by side: each is some writes to disk, and one that waits for
 /// all the others could wait longer than its request may take.
 const SIDE_BY_SIDE_MAX: usize = 4;
@@ -39,6 +42,8 @@ pub(crate) const VOID_SUBJECT: &str = "void";
 pub(crate) const DIRECTORY: &str = "directory";
 /// Data keys, wrapped.
 pub(crate) const KEYRING: &str = "keyring";
+/// Who is there now.
+pub(crate) const PRESENCE: &str = "presence";
 /// Hashes of token secrets.
 pub(crate) const CREDENTIAL: &str = "credential";
 
@@ -86,6 +91,11 @@ impl Layout {
         format!("fact.{}.{bucket}.{output}.{group}", self.shard_of(bucket.as_uuid()))
     }
 
+    /// Answers lie among the facts, where no reader of facts looks.
+    pub(crate) fn answer_subject(&self, bucket: BucketId) -> String {
+        format!("answer.{}.{}", self.shard(bucket), bucket.0.simple())
+    }
+
     fn shard_of(&self, bucket: &uuid::Uuid) -> u16 {
         self.shard(BucketId(*bucket))
     }
@@ -118,7 +128,10 @@ fn streams(options: &Options) -> Vec<Config> {
             duplicate_window: DUPLICATE_WINDOW,
             ..stream(options, &format!("EVENT_{shard}"), &format!("event.{shard}.*"))
         });
-        all.push(stream(options, &format!("FACT_{shard}"), &format!("fact.{shard}.*.*.*")));
+        let answers = format!("answer.{shard}.*");
+        let mut facts = stream(options, &format!("FACT_{shard}"), &format!("fact.{shard}.*.*.*"));
+        facts.subjects.push(answers);
+        all.push(facts);
     }
     all.push(stream(options, "CHUNK", "chunk.*"));
     for (name, subject) in [("EPHEMERAL", "ephemeral.*"), ("EPHEMERAL_CHUNK", "ephemeral_chunk.*")] {
@@ -153,11 +166,12 @@ fn stream(options: &Options, name: &str, subject: &str) -> Config {
         max_consumers: CONSUMERS_MAX,
         num_replicas: options.replicas,
         allow_direct: true,
+        allow_message_ttl: true,
         ..Config::default()
     }
 }
 
-fn buckets(options: &Options) -> [kv::Config; 3] {
+fn buckets(options: &Options) -> [kv::Config; 4] {
     let bucket = |name: &str, history| kv::Config {
         bucket: name.to_owned(),
         history,
@@ -166,7 +180,8 @@ fn buckets(options: &Options) -> [kv::Config; 3] {
         ..kv::Config::default()
     };
     // A key that is gone must be gone: the keyring and the hashes keep no earlier revision.
-    [bucket(DIRECTORY, DIRECTORY_HISTORY), bucket(KEYRING, 1), bucket(CREDENTIAL, 1)]
+    let presence = kv::Config { storage: StorageType::Memory, max_age: PRESENCE_AGE_MAX, ..bucket(PRESENCE, 1) };
+    [bucket(DIRECTORY, DIRECTORY_HISTORY), bucket(KEYRING, 1), bucket(CREDENTIAL, 1), presence]
 }
 
 #[cfg(test)]

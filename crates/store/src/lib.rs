@@ -9,12 +9,15 @@
 //! - [`event`] appends webhooks, [`fact`] appends and folds what happened to them.
 //! - [`cursor::Cursor`] is the position of a group on an output: events come out of it, in order,
 //!   less those that the facts say have ended.
+//! - [`answer`] keeps what destinations answered, and brings it to callers who wait for it.
+//! - [`presence`] is who is there now: dispatchers, sessions, how cursors stand.
 //! - [`verification`] asks `auth` about credentials, and lets `auth` answer; [`credential`] is what
 //!   `auth` alone may read.
 //!
 //! Nothing of this is needed for correctness but the streams themselves: every consumer, every map
 //! in memory can be lost at any time and is rebuilt from them.
 
+pub mod answer;
 mod client;
 pub mod credential;
 pub mod cursor;
@@ -26,6 +29,7 @@ mod health;
 pub mod keyring;
 pub mod layout;
 pub mod options;
+pub mod presence;
 mod publish;
 pub mod verification;
 

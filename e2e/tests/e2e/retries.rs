@@ -138,7 +138,7 @@ fn outcomes(facts: &[Line], output: model::OutputId) -> Vec<Outcome> {
     of_output
         .filter_map(|line| match line.fact {
             Fact::AttemptFinished { outcome, .. } => Some(outcome),
-            Fact::DeliveryEnded { .. } => None,
+            Fact::DeliveryEnded { .. } | Fact::Reported { .. } => None,
         })
         .collect()
 }

@@ -103,8 +103,10 @@ async fn loop_over(
             return Ok(count);
         }
         let at = clock::now();
-        let facts: Vec<_> =
-            old.iter().map(|(event, _)| Fact::DeliveryEnded { event: *event, at, ending: Ending::Expired }).collect();
+        let facts: Vec<_> = old
+            .iter()
+            .map(|(event, _)| Fact::DeliveryEnded { event: *event, at, ending: Ending::Expired, reason: None })
+            .collect();
         hub.store().facts().append(cursor.key(), &facts).await?;
         for (_, receipt) in &old {
             cursor.acknowledge(receipt).await?;

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::fact::{Ending, Fact, Outcome};
+use model::reason::Reason;
 use model::record::{Bucket, Output};
-use model::{EventId, SessionId, UnixMs};
+use model::{EventId, GroupId, OutputId, SessionId, UnixMs};
+use store::answer::Given;
 use store::cursor::{Cursor, PROGRESS_EVERY};
 use store::fact::CursorKey;
 use tokio::sync::mpsc;
@@ -20,7 +22,7 @@ use tracing::{error, info, warn};
 use crate::book::{Book, Due};
 use crate::delivery::{NotHanded, hand};
 use crate::hub::Hub;
-use crate::session::Session;
+use crate::session::{Ended, Session};
 use crate::{DRAIN_MAX, clock};
 use conclusion::Conclusions;
 
@@ -36,14 +38,7 @@ pub(crate) enum ToCourier {
     /// A session has room again.
     Room,
     /// An attempt ended.
-    Finished {
-        /// The event.
-        event: EventId,
-        /// How it ended.
-        outcome: Outcome,
-        /// How long it took, in milliseconds.
-        duration_ms: u32,
-    },
+    Finished(EventId, Ended),
     /// The session that made the attempt is gone.
     Lost(EventId),
 }
@@ -170,7 +165,7 @@ impl Courier {
             ToCourier::Leave(id) => self.sessions.retain(|s| s.id() != id),
             ToCourier::Room => {}
             ToCourier::Lost(event) => self.book.lost(event),
-            ToCourier::Finished { event, outcome, duration_ms } => self.finished(event, outcome, duration_ms),
+            ToCourier::Finished(event, ended) => self.finished(event, ended),
         }
     }
 
@@ -183,7 +178,7 @@ impl Courier {
         while let Some(due) = self.book.begin(clock::now()) {
             let event = due.event();
             if clock::now() > due.pulled.stored_at.plus(bucket.window()) {
-                self.end(event, Ending::Expired);
+                self.end(event, Ending::Expired, None);
                 continue;
             }
             match self.hand_to_someone(due, Arc::clone(&output)) {
@@ -215,7 +210,7 @@ impl Courier {
             Err(NotHanded::Unreadable(error)) => {
                 error!(%event, %error, "an event cannot be opened; its delivery has failed");
                 self.withdraw(event);
-                self.end(event, Ending::Failed);
+                self.end(event, Ending::Failed, Some(Reason::Unreadable));
             }
             Err(NotHanded::Later(error)) => {
                 self.withdraw(event);
@@ -229,30 +224,44 @@ impl Courier {
         self.sessions.iter().for_each(|s| s.withdraw(&self.key, event));
     }
 
-    fn finished(&mut self, event: EventId, outcome: Outcome, duration_ms: u32) {
+    fn finished(&mut self, event: EventId, ended: Ended) {
         let Some(due) = self.book.conclude(event) else { return };
+        let Ended { outcome, duration_ms, reason, answer } = ended;
         let now = clock::now();
         let Some((output, bucket)) = self.configured() else {
             // Deleted meanwhile: nobody wants to know.
-            self.conclusions.push(Fact::DeliveryEnded { event, at: now, ending: Ending::Failed });
+            let reason = Some(Reason::Deleted);
+            self.conclusions.push(Fact::DeliveryEnded { event, at: now, ending: Ending::Failed, reason }, None);
             return;
         };
         let deadline = due.pulled.stored_at.plus(bucket.window());
         let next = model::retry::next(&output, due.attempt, outcome, now, deadline, rand::random());
         self.book.note(matches!(outcome, Outcome::Answered(status) if status < 500));
-        self.conclusions.push(Fact::AttemptFinished {
-            event,
-            at: now,
-            attempt: due.attempt,
-            outcome,
-            duration_ms,
-            next,
+        let place = Some(due.pulled.place);
+        let attempt = due.attempt;
+        let fact =
+            Fact::AttemptFinished { event, at: now, attempt, outcome, duration_ms, next, reason, place, answer: None };
+        let answer = answer.map(|answer| Given { event, output: self.key.output, answer: *answer });
+        if let (Some(to), Some(given)) = (due.pulled.meta.answer_to, &answer) {
+            self.bring(to, given.clone());
+        }
+        self.conclusions.push(fact, answer.filter(|_| !self.key.ephemeral));
+    }
+
+    /// Brings an answer to the caller who waits for it, beside everything else.
+    fn bring(&self, to: String, given: Given) {
+        let (store, bucket) = (self.hub.store().clone(), self.key.bucket);
+        self.hub.tasks().spawn(async move {
+            if let Err(error) = store.answers().bring(&to, bucket, &given).await {
+                warn!(event = %given.event, %error, "an answer could not be brought to its caller");
+            }
         });
     }
 
-    fn end(&mut self, event: EventId, ending: Ending) {
+    fn end(&mut self, event: EventId, ending: Ending, reason: Option<Reason>) {
         if self.book.conclude(event).is_some() {
-            self.conclusions.push(Fact::DeliveryEnded { event, at: clock::now(), ending });
+            let fact = Fact::DeliveryEnded { event, at: clock::now(), ending, reason };
+            self.conclusions.push(fact, None);
         }
     }
 
@@ -295,12 +304,21 @@ impl Courier {
 
     /// The output and bucket, when the output takes deliveries now.
     fn serving(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
-        self.configured().filter(|(output, bucket)| output.internal && !output.disabled && bucket.stream)
+        let is_public = self.key.group == GroupId::PUBLIC;
+        let takes = |output: &Output, bucket: &Bucket| {
+            output.internal != is_public && !output.disabled && output.paused.is_none() && (is_public || bucket.stream)
+        };
+        self.configured().filter(|(output, bucket)| takes(output, bucket))
     }
 
     fn configured(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
         let directory = self.hub.store().directory();
-        Some((directory.output(self.key.output)?.record, directory.bucket(self.key.bucket)?.record))
+        let bucket = directory.bucket(self.key.bucket)?.record;
+        let output = match self.key.output {
+            OutputId::NONE => Arc::new(Output::none(&bucket)),
+            id => directory.output(id)?.record,
+        };
+        Some((output, bucket))
     }
 
     /// The bucket, and when the group first attached.

@@ -1,8 +1,9 @@
-//! One attempt on its way to an agent: opened, announced, and its body sent.
+//! One attempt on its way to whoever makes it: opened, announced, and its body sent.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use model::answer::{ANSWER_CARRIED_BYTES_MAX, ANSWER_KEPT_BYTES_MAX};
 use model::record::Output;
 use proto::v1;
 use proto::v1::to_agent::Message;
@@ -11,7 +12,7 @@ use store::event::CHUNK_BYTES;
 use store::fact::CursorKey;
 
 use crate::book::Due;
-use crate::session::Session;
+use crate::session::{AgentLine, Line, Session, send};
 
 /// Why an attempt could not be handed to an agent.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(crate) enum NotHanded {
     SessionGone,
 }
 
-/// Opens the event and sends it to the session, with its body.
+/// Opens the event and hands it to the session, with its body.
 ///
 /// # Errors
 /// See [`NotHanded`].
@@ -36,6 +37,19 @@ pub(crate) async fn hand(
     due: Due,
     output: Arc<Output>,
 ) -> Result<(), NotHanded> {
+    match session.line() {
+        Line::Agent(line) => to_agent(&store, line, key, number, due, &output).await,
+    }
+}
+
+async fn to_agent(
+    store: &Store,
+    line: &AgentLine,
+    key: CursorKey,
+    number: u64,
+    due: Due,
+    output: &Output,
+) -> Result<(), NotHanded> {
     let Due { pulled, attempt } = due;
     let event = pulled.event;
     let opened = store.events().open(key.bucket, event, pulled.input, pulled.sealed).await;
@@ -44,28 +58,39 @@ pub(crate) async fn hand(
     let delivery = v1::Delivery {
         number,
         event_id: Bytes::copy_from_slice(event.as_bytes()),
-        output_id: Bytes::copy_from_slice(output.id.0.as_bytes()),
+        output_id: Bytes::copy_from_slice(output.id.as_bytes()),
         attempt,
         request: Some(request.into()),
-        destination: Some(destination(&output)),
+        destination: Some(destination(output)),
+        answer_bytes_max: answer_bytes_max(key, pulled.meta.answer_to.is_some()),
     };
-    session.send(Message::Delivery(delivery)).await.map_err(|_| NotHanded::SessionGone)?;
+    let say = async |message| send(line, message).await.map_err(|_| NotHanded::SessionGone);
+    say(Message::Delivery(delivery)).await?;
     let Some(chunks) = chunks else { return Ok(()) };
     for index in 0..chunks.sequences.len() {
         let data = match store.events().open_chunk(key.bucket, key.ephemeral, event, &chunks, index).await {
             Ok(data) => data,
             Err(error) => {
-                let broken = v1::BodyChunk { number, data: Bytes::new(), broken: true };
-                session.send(Message::BodyChunk(broken)).await.map_err(|_| NotHanded::SessionGone)?;
+                say(Message::BodyChunk(v1::BodyChunk { number, data: Bytes::new(), broken: true })).await?;
                 tracing::warn!(%event, %error, "a piece of a body could not be read");
                 return Ok(());
             }
         };
         debug_assert!(data.len() <= CHUNK_BYTES);
-        let chunk = v1::BodyChunk { number, data, broken: false };
-        session.send(Message::BodyChunk(chunk)).await.map_err(|_| NotHanded::SessionGone)?;
+        say(Message::BodyChunk(v1::BodyChunk { number, data, broken: false })).await?;
     }
     Ok(())
+}
+
+/// How much is wanted of a destination's answer: what its owner can read later, more when a caller
+/// waits for it, and nothing where nothing may be kept.
+fn answer_bytes_max(key: CursorKey, is_waited_for: bool) -> u32 {
+    let bytes = match (is_waited_for, key.ephemeral) {
+        (true, _) => ANSWER_CARRIED_BYTES_MAX,
+        (false, true) => 0,
+        (false, false) => ANSWER_KEPT_BYTES_MAX,
+    };
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 fn destination(output: &Output) -> v1::Destination {

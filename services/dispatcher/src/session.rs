@@ -8,7 +8,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use model::answer::Answer;
 use model::fact::Outcome;
+use model::reason::Reason;
 use model::{EventId, SessionId};
 use proto::v1::agent_server::Agent;
 use proto::v1::to_agent::Message;
@@ -39,10 +41,19 @@ const BUCKETS_MAX: usize = 1000;
 /// A session, as couriers see it.
 pub(crate) struct Session {
     id: SessionId,
-    tx: mpsc::Sender<Result<ToAgent, Status>>,
+    line: Line,
     credits: u32,
     table: Mutex<Table>,
 }
+
+/// Where a session's attempts go.
+pub(crate) enum Line {
+    /// To an agent, as messages of its stream.
+    Agent(AgentLine),
+}
+
+/// The messages to an agent.
+pub(crate) type AgentLine = mpsc::Sender<Result<ToAgent, Status>>;
 
 /// What a session has in flight.
 #[derive(Default)]
@@ -63,17 +74,43 @@ struct InFlight {
     suspect: bool,
 }
 
+/// How an attempt ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Which way.
+    pub(crate) outcome: Outcome,
+    /// How long it took, in milliseconds.
+    pub(crate) duration_ms: u32,
+    /// Why, where the outcome does not say.
+    pub(crate) reason: Option<Reason>,
+    /// What the destination answered, as far as it is known.
+    pub(crate) answer: Option<Box<Answer>>,
+}
+
 /// The session is gone.
 #[derive(Debug)]
 pub(crate) struct Gone;
 
+/// Sends a message to an agent, waiting until it has read enough of those before.
+///
+/// # Errors
+/// [`Gone`] when the session has ended.
+pub(crate) async fn send(line: &AgentLine, message: Message) -> Result<(), Gone> {
+    line.send(Ok(ToAgent { message: Some(message) })).await.map_err(|_| Gone)
+}
+
 /// The agent reported an attempt that it was not given, or reported one twice.
 #[derive(Debug)]
-struct NotInFlight;
+pub(crate) struct NotInFlight;
 
 impl Session {
-    fn new(credits: u32, tx: mpsc::Sender<Result<ToAgent, Status>>) -> Self {
-        Self { id: SessionId(Uuid::new_v4()), tx, credits, table: Mutex::default() }
+    fn new(credits: u32, line: Line) -> Self {
+        Self { id: SessionId(Uuid::new_v4()), line, credits, table: Mutex::default() }
+    }
+
+    /// Where its attempts go.
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
     }
 
     pub(crate) fn id(&self) -> SessionId {
@@ -118,19 +155,14 @@ impl Session {
         }
     }
 
-    /// Sends a message, waiting until the agent has read enough of those before.
+    /// Tells the courier how an attempt ended.
     ///
     /// # Errors
-    /// [`Gone`] when the session has ended.
-    pub(crate) async fn send(&self, message: Message) -> Result<(), Gone> {
-        self.tx.send(Ok(ToAgent { message: Some(message) })).await.map_err(|_| Gone)
-    }
-
-    /// Tells the courier how an attempt ended.
-    fn report(&self, number: u64, outcome: Outcome, duration_ms: u32) -> Result<(), NotInFlight> {
+    /// [`NotInFlight`].
+    pub(crate) fn report(&self, number: u64, ended: Ended) -> Result<(), NotInFlight> {
         let InFlight { courier, event, .. } = self.table().take(number).ok_or(NotInFlight)?;
         // A courier that has ended gave the event back already.
-        let _ = courier.send(ToCourier::Finished { event, outcome, duration_ms });
+        let _ = courier.send(ToCourier::Finished(event, ended));
         Ok(())
     }
 
@@ -194,8 +226,8 @@ impl Agent for Sessions {
         let mut inbound = request.into_inner();
         let hello = hello(&mut inbound).await?;
         let (tx, rx) = mpsc::channel(UNREAD_MAX);
-        let session = Arc::new(Session::new(hello.credits, tx));
-        let served = serve::Served::open(self.hub.clone(), session, identity, hello, inbound).await?;
+        let session = Arc::new(Session::new(hello.credits, Line::Agent(tx.clone())));
+        let served = serve::Served::open(self.hub.clone(), session, tx, identity, hello, inbound).await?;
         self.hub.tasks().spawn(served.run());
         Ok(Response::new(Box::pin(ReceiverStream::new(rx))))
     }

@@ -12,7 +12,7 @@ use model::record::{Answer, Input};
 use model::request::Chunks;
 use model::{EventId, InputId};
 use store::Store;
-use store::event::Target;
+use store::event::{Meta, Target};
 use tracing::debug;
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -119,7 +119,8 @@ impl Ingress {
                 webhook.chunks = Some(Chunks { sequences });
             }
         }
-        match self.inner.store.events().append(route.target, event, route.id, &webhook).await {
+        let meta = self.meta(&route, &webhook);
+        match self.inner.store.events().append(route.target, event, route.id, &meta, &webhook).await {
             Ok(()) => answer::accepted(route.input.as_ref().map_or(&Answer::default(), |input| &input.answer)),
             Err(error) => {
                 debug!(%event, error = &error as &(dyn std::error::Error + 'static), "an event was not stored");
@@ -139,6 +140,18 @@ impl Ingress {
             }
             None => Route { target: Target::Void, id, input: None },
         }
+    }
+
+    /// What stands beside the webhook in clear.
+    fn meta(&self, route: &Route, webhook: &model::request::Request) -> Meta {
+        let meta = Meta { body_bytes: webhook.body_bytes, ..Meta::default() };
+        let Target::Bucket { bucket, ephemeral } = route.target else { return meta };
+        let directory = self.inner.store.directory();
+        let outputs = directory.outputs_of(bucket).into_iter().map(|output| output.record);
+        let outputs = outputs.filter(|output| !output.disabled).map(|output| output.id).collect();
+        let method = if ephemeral { String::new() } else { webhook.method.clone() };
+        let keep_seconds = directory.bucket(bucket).map_or(0, |bucket| bucket.record.retention_seconds);
+        Meta { method, outputs: Some(outputs), keep_seconds, ..meta }
     }
 
     fn append_piece(

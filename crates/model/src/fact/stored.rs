@@ -5,8 +5,9 @@
 
 use prost::Message;
 
-use super::{Ending, Fact, Next, Outcome};
+use super::{AnswerRef, Ending, Fact, Next, Outcome};
 use crate::id::EventId;
+use crate::reason::Reason;
 use crate::time::UnixMs;
 
 /// Stored facts that this version cannot read.
@@ -66,24 +67,64 @@ struct Line {
     ending: u32,
     #[prost(uint64, tag = "8")]
     retry_at_ms: u64,
+    /// 0: none is said.
+    #[prost(uint32, tag = "9")]
+    reason: u32,
+    /// 0: not said. Sequences begin with 1.
+    #[prost(uint64, tag = "10")]
+    place: u64,
+    /// 0: no answer is kept.
+    #[prost(uint64, tag = "11")]
+    answer_sequence: u64,
+    #[prost(uint32, tag = "12")]
+    answer_index: u32,
+    #[prost(uint64, tag = "13")]
+    answer_bytes: u64,
+    /// A client said it; `attempt` is 0 then, and `status` is what it told of.
+    #[prost(bool, tag = "14")]
+    reported: bool,
 }
 
 fn line(fact: &Fact) -> Line {
-    let mut line = Line { event: fact.event().as_bytes().to_vec(), ..Line::default() };
+    let mut line = Line { event: fact.event().as_bytes().to_vec(), at_ms: fact.at().0, ..Line::default() };
     line.ending = fact.ending().map_or(0, ending_code);
     match *fact {
-        Fact::AttemptFinished { at, attempt, outcome, duration_ms, next, .. } => {
-            line.at_ms = at.0;
+        Fact::AttemptFinished { attempt, outcome, duration_ms, next, reason, place, answer, .. } => {
             line.attempt = attempt;
             (line.outcome, line.status) = outcome_code(outcome);
             line.duration_ms = duration_ms;
             if let Next::RetryAt(at) = next {
                 line.retry_at_ms = at.0;
             }
+            line.reason = reason.map_or(0, Reason::code);
+            line.place = place.unwrap_or(0);
+            line.set_answer(answer);
         }
-        Fact::DeliveryEnded { at, .. } => line.at_ms = at.0,
+        Fact::DeliveryEnded { reason, .. } => line.reason = reason.map_or(0, Reason::code),
+        Fact::Reported { status, duration_ms, answer, .. } => {
+            line.reported = true;
+            line.status = status.into();
+            line.duration_ms = duration_ms;
+            line.set_answer(answer);
+        }
     }
     line
+}
+
+impl Line {
+    fn set_answer(&mut self, answer: Option<AnswerRef>) {
+        if let Some(answer) = answer {
+            self.answer_sequence = answer.sequence;
+            self.answer_index = answer.index;
+            self.answer_bytes = answer.body_bytes;
+        }
+    }
+
+    fn answer(&self) -> Option<AnswerRef> {
+        let answer =
+            AnswerRef { sequence: self.answer_sequence, index: self.answer_index, body_bytes: self.answer_bytes };
+        (answer.sequence != 0).then_some(answer)
+    }
 }
 
 fn fact(line: &Line) -> Result<Fact, DecodeError> {
@@ -93,18 +134,27 @@ fn fact(line: &Line) -> Result<Fact, DecodeError> {
         0 => None,
         code => Some(ending_of(code)?),
     };
-    if line.attempt == 0 {
-        let ending = ending.ok_or(DecodeError::Unknown { field: "ending", value: 0 })?;
-        return Ok(Fact::DeliveryEnded { event, at, ending });
+    // A reason of a later version changes nothing of what happened.
+    let reason = Reason::of(line.reason);
+    if line.attempt != 0 {
+        return Ok(Fact::AttemptFinished {
+            event,
+            at,
+            attempt: line.attempt,
+            outcome: outcome_of(line.outcome, line.status)?,
+            duration_ms: line.duration_ms,
+            next: ending.map_or(Next::RetryAt(UnixMs(line.retry_at_ms)), Next::End),
+            reason,
+            place: Some(line.place).filter(|place| *place != 0),
+            answer: line.answer(),
+        });
     }
-    Ok(Fact::AttemptFinished {
-        event,
-        at,
-        attempt: line.attempt,
-        outcome: outcome_of(line.outcome, line.status)?,
-        duration_ms: line.duration_ms,
-        next: ending.map_or(Next::RetryAt(UnixMs(line.retry_at_ms)), Next::End),
-    })
+    let ending = ending.ok_or(DecodeError::Unknown { field: "ending", value: 0 })?;
+    if line.reported {
+        let (status, duration_ms) = (status_of(line.status)?, line.duration_ms);
+        return Ok(Fact::Reported { event, at, ending, status, duration_ms, answer: line.answer() });
+    }
+    Ok(Fact::DeliveryEnded { event, at, ending, reason })
 }
 
 fn ending_code(ending: Ending) -> u32 {
@@ -139,9 +189,7 @@ fn outcome_code(outcome: Outcome) -> (u32, u32) {
 
 fn outcome_of(code: u32, status: u32) -> Result<Outcome, DecodeError> {
     Ok(match code {
-        1 => Outcome::Answered(
-            u16::try_from(status).map_err(|_| DecodeError::Unknown { field: "status", value: status })?,
-        ),
+        1 => Outcome::Answered(status_of(status)?),
         2 => Outcome::Refused,
         3 => Outcome::NotConnected,
         4 => Outcome::TimedOut,
@@ -149,4 +197,8 @@ fn outcome_of(code: u32, status: u32) -> Result<Outcome, DecodeError> {
         6 => Outcome::NotAllowed,
         value => return Err(DecodeError::Unknown { field: "outcome", value }),
     })
+}
+
+fn status_of(value: u32) -> Result<u16, DecodeError> {
+    u16::try_from(value).map_err(|_| DecodeError::Unknown { field: "status", value })
 }

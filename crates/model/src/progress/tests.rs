@@ -11,7 +11,17 @@ fn event(ms: u64) -> EventId {
 
 fn attempt(event: EventId, attempt: u32, next: Next) -> Fact {
     let at = UnixMs(1);
-    Fact::AttemptFinished { event, at, attempt, outcome: Outcome::TimedOut, duration_ms: 1, next }
+    Fact::AttemptFinished {
+        event,
+        at,
+        attempt,
+        outcome: Outcome::TimedOut,
+        duration_ms: 1,
+        next,
+        reason: None,
+        place: None,
+        answer: None,
+    }
 }
 
 #[test]
@@ -34,7 +44,7 @@ fn facts_applied_twice_change_nothing() {
 fn the_first_ending_stands() {
     let mut progress = Progress::default();
     progress.apply(&attempt(event(1), 1, Next::End(Ending::Sent)));
-    progress.apply(&Fact::DeliveryEnded { event: event(1), at: UnixMs(2), ending: Ending::Expired });
+    progress.apply(&Fact::DeliveryEnded { event: event(1), at: UnixMs(2), ending: Ending::Expired, reason: None });
     progress.apply(&attempt(event(1), 2, Next::RetryAt(UnixMs(5))));
     assert_eq!(progress.of(event(1)), State::Ended(Ending::Sent));
 }

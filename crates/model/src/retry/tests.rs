@@ -6,23 +6,9 @@ use super::*;
 use crate::{AccountId, BucketId, OutputId};
 
 fn output(retries: i32) -> Output {
-    Output {
-        id: OutputId(Uuid::nil()),
-        account: AccountId(Uuid::nil()),
-        bucket: BucketId(Uuid::nil()),
-        name: "out".into(),
-        description: String::new(),
-        destination: "http://127.0.0.1/".into(),
-        internal: true,
-        disabled: false,
-        lock_path: false,
-        timeout_seconds: 0,
-        retries,
-        tls_verification: true,
-        headers: vec![],
-        created_at: UnixMs(0),
-        updated_at: UnixMs(0),
-    }
+    let (account, bucket) = (AccountId(Uuid::nil()), BucketId(Uuid::nil()));
+    let new = Output::new(OutputId(Uuid::nil()), account, bucket, "out".into(), "http://127.0.0.1/".into(), UnixMs(0));
+    Output { internal: true, retries, ..new }
 }
 
 const NOW: UnixMs = UnixMs(1_000_000);

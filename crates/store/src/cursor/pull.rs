@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::{Client, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -15,12 +14,12 @@ use tracing::warn;
 
 use super::{PULL_BYTES_MAX, Receipt};
 use crate::Error;
-use crate::event::INPUT_HEADER;
+use crate::event::Meta;
 
 /// What NATS says to a cursor.
 pub(super) enum Signal {
     /// An event.
-    Message(Message),
+    Message(Box<Message>),
     /// A pull request is over and leaves so many events that it could still have brought.
     Over {
         /// How many.
@@ -38,12 +37,15 @@ pub(super) enum Signal {
 pub(super) struct Message {
     pub(super) event: EventId,
     pub(super) input: InputId,
+    pub(super) meta: Meta,
     pub(super) payload: Bytes,
     pub(super) receipt: Receipt,
     /// The consumer's number of this handing-out; it only grows.
     pub(super) delivered: u64,
     /// How often this event was given out by this consumer.
     pub(super) times: i64,
+    /// Its sequence in the stream.
+    pub(super) place: u64,
     /// When JetStream stored it.
     pub(super) stored_at: UnixMs,
 }
@@ -106,7 +108,7 @@ fn signal(message: async_nats::Message) -> Signal {
         return status_signal(status, &message);
     }
     match event(message) {
-        Some(message) => Signal::Message(message),
+        Some(message) => Signal::Message(Box::new(message)),
         None => {
             warn!("a message in an event stream is no event; it is left where it is");
             Signal::Nothing
@@ -133,18 +135,19 @@ fn status_signal(status: StatusCode, message: &async_nats::Message) -> Signal {
 
 fn event(message: async_nats::Message) -> Option<Message> {
     let headers = message.headers.as_ref()?;
-    let event = headers.get(NATS_MESSAGE_ID)?.as_str().parse().ok()?;
-    let input = headers.get(INPUT_HEADER)?.as_str().parse().ok()?;
+    let (event, input, meta) = Meta::read(headers)?;
     let reply = message.reply.clone()?;
     let payload = message.payload.clone();
     let numbers = Numbers::parse(&reply)?;
     Some(Message {
         event,
         input,
+        meta,
         payload,
         receipt: Receipt(reply),
         delivered: numbers.delivered,
         times: numbers.times,
+        place: numbers.place,
         stored_at: numbers.stored_at,
     })
 }
@@ -156,6 +159,7 @@ fn event(message: async_nats::Message) -> Option<Message> {
 struct Numbers {
     delivered: u64,
     times: i64,
+    place: u64,
     stored_at: UnixMs,
 }
 
@@ -170,6 +174,7 @@ impl Numbers {
         let nanos: u64 = parts.get(first + 3)?.parse().ok()?;
         Some(Self {
             times: parts.get(first)?.parse().ok()?,
+            place: parts.get(first + 1)?.parse().ok()?,
             delivered: parts.get(first + 2)?.parse().ok()?,
             stored_at: UnixMs(nanos / 1_000_000),
         })
@@ -182,7 +187,7 @@ mod tests {
 
     #[test]
     fn acknowledgement_subjects_of_both_forms_are_read() {
-        let expected = Numbers { delivered: 7, times: 2, stored_at: UnixMs(1_700_000_000_123) };
+        let expected = Numbers { delivered: 7, times: 2, place: 100, stored_at: UnixMs(1_700_000_000_123) };
         let short = "$JS.ACK.EVENT_1.name.2.100.7.1700000000123456789.5";
         let long = "$JS.ACK.dom.hash.EVENT_1.name.2.100.7.1700000000123456789.5.rnd";
         assert_eq!(Numbers::parse(short), Some(expected));

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crypto::session::PublicKey;
-use model::record::{Account, Bucket, Group, Input, Output, Token};
-use model::{AccountId, BucketId, GroupId, InputId, OutputId, TokenId};
+use model::record::{Account, Bucket, Cron, Domain, Group, Input, Integration, Output, Token};
+use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId};
 use serde::de::DeserializeOwned;
 
 use super::{Key, Revision, Versioned};
@@ -20,6 +20,9 @@ pub(super) struct Maps {
     pub(super) tokens: HashMap<TokenId, Versioned<Token>>,
     pub(super) groups: HashMap<(OutputId, GroupId), Versioned<Group>>,
     pub(super) signers: HashMap<String, Versioned<PublicKey>>,
+    pub(super) domains: HashMap<DomainId, Versioned<Domain>>,
+    pub(super) integrations: HashMap<IntegrationId, Versioned<Integration>>,
+    pub(super) crons: HashMap<CronId, Versioned<Cron>>,
     inputs_by_bucket: HashMap<BucketId, HashSet<InputId>>,
     outputs_by_bucket: HashMap<BucketId, HashSet<OutputId>>,
 }
@@ -41,6 +44,9 @@ impl Maps {
             Key::Token(id) => drop(self.tokens.insert(*id, read(json, revision)?)),
             Key::Group(_, output, id) => drop(self.groups.insert((*output, *id), read(json, revision)?)),
             Key::Signer(id) => drop(self.signers.insert(id.clone(), read(json, revision)?)),
+            Key::Domain(id) => drop(self.domains.insert(*id, read(json, revision)?)),
+            Key::Integration(id) => drop(self.integrations.insert(*id, read(json, revision)?)),
+            Key::Cron(id) => drop(self.crons.insert(*id, read(json, revision)?)),
         }
         Ok(())
     }
@@ -61,6 +67,9 @@ impl Maps {
             Key::Token(id) => drop(self.tokens.remove(id)),
             Key::Group(_, output, id) => drop(self.groups.remove(&(*output, *id))),
             Key::Signer(id) => drop(self.signers.remove(id)),
+            Key::Domain(id) => drop(self.domains.remove(id)),
+            Key::Integration(id) => drop(self.integrations.remove(id)),
+            Key::Cron(id) => drop(self.crons.remove(id)),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crypto::session::PublicKey;
-use model::record::{Account, Bucket, Group, Input, Output, Token};
-use model::{AccountId, BucketId, GroupId, InputId, OutputId, TokenId};
+use model::record::{Account, Bucket, Cron, Domain, Group, Input, Integration, Output, Token};
+use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -28,6 +28,12 @@ pub enum Key {
     Group(BucketId, OutputId, GroupId),
     /// `signer.<key id>`
     Signer(String),
+    /// `domain.<domain>`
+    Domain(DomainId),
+    /// `integration.<integration>`
+    Integration(IntegrationId),
+    /// `cron.<cron>`
+    Cron(CronId),
 }
 
 /// Something that the directory keeps.
@@ -72,6 +78,24 @@ impl Record for Group {
     }
 }
 
+impl Record for Domain {
+    fn key(&self) -> Key {
+        Key::Domain(self.id)
+    }
+}
+
+impl Record for Integration {
+    fn key(&self) -> Key {
+        Key::Integration(self.id)
+    }
+}
+
+impl Record for Cron {
+    fn key(&self) -> Key {
+        Key::Cron(self.id)
+    }
+}
+
 impl Record for PublicKey {
     fn key(&self) -> Key {
         Key::Signer(self.id().to_string())
@@ -82,7 +106,12 @@ impl Key {
     /// Whose data key seals the record.
     pub(super) fn scope(&self) -> Scope {
         match self {
-            Self::Account(_) | Self::Token(_) | Self::Signer(_) => Scope::System,
+            Self::Account(_)
+            | Self::Token(_)
+            | Self::Signer(_)
+            | Self::Domain(_)
+            | Self::Integration(_)
+            | Self::Cron(_) => Scope::System,
             Self::Bucket(bucket) | Self::Input(bucket, _) | Self::Output(bucket, _) | Self::Group(bucket, _, _) => {
                 Scope::Bucket(*bucket)
             }
@@ -102,6 +131,9 @@ impl Key {
             "token" => Self::Token(TokenId(id()?)),
             "group" => Self::Group(BucketId(id()?), OutputId(id()?), GroupId(id()?)),
             "signer" => Self::Signer(parts.next()?.to_owned()),
+            "domain" => Self::Domain(DomainId(id()?)),
+            "integration" => Self::Integration(IntegrationId(id()?)),
+            "cron" => Self::Cron(CronId(id()?)),
             _ => return None,
         };
         parts.next().is_none().then_some(key)
@@ -120,6 +152,9 @@ impl fmt::Display for Key {
                 write!(f, "group.{}.{}.{}", bucket.0.simple(), output.0.simple(), id.0.simple())
             }
             Self::Signer(id) => write!(f, "signer.{id}"),
+            Self::Domain(id) => write!(f, "domain.{}", id.0.simple()),
+            Self::Integration(id) => write!(f, "integration.{}", id.0.simple()),
+            Self::Cron(id) => write!(f, "cron.{}", id.0.simple()),
         }
     }
 }
@@ -139,6 +174,9 @@ mod tests {
             Key::Token(TokenId(id)),
             Key::Group(BucketId(id), OutputId(id), GroupId(id)),
             Key::Signer("abc".into()),
+            Key::Domain(DomainId(id)),
+            Key::Integration(IntegrationId(id)),
+            Key::Cron(CronId(id)),
         ] {
             assert_eq!(Key::parse(&key.to_string()), Some(key));
         }

@@ -20,17 +20,8 @@ fn token(scopes: Scopes) -> Token {
 }
 
 fn bucket(account: u128, name: &str) -> Bucket {
-    Bucket {
-        id: model::BucketId(Uuid::from_u128(2)),
-        account: AccountId(Uuid::from_u128(account)),
-        name: name.parse().unwrap(),
-        description: String::new(),
-        ephemeral: false,
-        stream: true,
-        window_seconds: 600,
-        created_at: UnixMs(0),
-        updated_at: UnixMs(0),
-    }
+    let (id, account) = (model::BucketId(Uuid::from_u128(2)), AccountId(Uuid::from_u128(account)));
+    Bucket::new(id, account, name.parse().unwrap(), UnixMs(0))
 }
 
 #[test]

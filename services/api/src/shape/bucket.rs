@@ -2,7 +2,7 @@
 
 use model::UnixMs;
 use model::name::{NAME_BYTES_MAX, Name};
-use model::record::{self, WINDOW_SECONDS_DEFAULT, WINDOW_SECONDS_MAX};
+use model::record::{self, WINDOW_SECONDS_MAX};
 use model::{AccountId, BucketId};
 use serde::Serialize;
 use serde_json::Value;
@@ -93,17 +93,8 @@ pub(crate) fn read_new(
     }
     let change = Change::read(fields)?;
     let name = change.name.clone().ok_or_else(|| Error::invalid("name", "is missing"))?;
-    let mut bucket = record::Bucket {
-        id,
-        account,
-        name,
-        description: String::new(),
-        ephemeral: change.ephemeral.unwrap_or_default(),
-        stream: true,
-        window_seconds: WINDOW_SECONDS_DEFAULT,
-        created_at: now,
-        updated_at: now,
-    };
+    let new = record::Bucket::new(id, account, name, now);
+    let mut bucket = record::Bucket { ephemeral: change.ephemeral.unwrap_or_default(), ..new };
     change.apply(&mut bucket)?;
     Ok(bucket)
 }

@@ -1,6 +1,6 @@
 //! Inputs as JSON.
 
-use model::record::{self, ANSWER_BYTES_MAX, Answer};
+use model::record::{self, ANSWER_BYTES_MAX};
 use model::{BucketId, InputId, UnixMs};
 use serde::Serialize;
 
@@ -80,16 +80,7 @@ impl Change {
 
 /// An input of that name with the plain answer.
 pub(crate) fn plain(name: &str, bucket: &record::Bucket, id: InputId, now: UnixMs) -> record::Input {
-    record::Input {
-        id,
-        account: bucket.account,
-        bucket: bucket.id,
-        name: name.to_owned(),
-        description: String::new(),
-        answer: Answer::default(),
-        created_at: now,
-        updated_at: now,
-    }
+    record::Input::new(id, bucket.account, bucket.id, name.to_owned(), now)
 }
 
 /// Reads what is said about a new input.

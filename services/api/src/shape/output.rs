@@ -97,23 +97,7 @@ pub(crate) fn read_new(
         None if destination.len() <= LABEL_BYTES_MAX => destination.clone(),
         None => return Err(Error::invalid("name", "is missing, and the destination is too long to be one")),
     };
-    let mut output = record::Output {
-        id,
-        account: bucket.account,
-        bucket: bucket.id,
-        name,
-        description: String::new(),
-        destination,
-        internal: false,
-        disabled: false,
-        lock_path: false,
-        timeout_seconds: 0,
-        retries: 0,
-        tls_verification: true,
-        headers: Vec::new(),
-        created_at: now,
-        updated_at: now,
-    };
+    let mut output = record::Output::new(id, bucket.account, bucket.id, name, destination, now);
     change.apply(&mut output);
     Ok(output)
 }

@@ -17,6 +17,8 @@ fn event(n: u128) -> EventId {
 fn pulled(n: u128) -> Pulled {
     Pulled {
         event: event(n),
+        meta: store::event::Meta::default(),
+        place: 1,
         input: InputId(Uuid::nil()),
         stored_at: NOW,
         tried: 0,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::UnixMs;
+use model::fact::Outcome;
+use model::reason::Reason;
 use proto::v1::to_agent::Message;
 use proto::v1::{self, FromAgent, ToAgent, from_agent};
 use store::directory::Key;
@@ -14,7 +16,7 @@ use tonic::{Status, Streaming};
 use tracing::{debug, info};
 
 use super::subscription::Subscription;
-use super::{HEARTBEAT, Session};
+use super::{AgentLine, Ended, HEARTBEAT, Session, send};
 use crate::gate::{self, Identity};
 use crate::hub::Hub;
 use crate::{DRAIN_MAX, clock};
@@ -28,6 +30,7 @@ const RENEW_AGAIN: Duration = Duration::from_secs(30);
 pub(super) struct Served {
     hub: Hub,
     session: Arc<Session>,
+    line: AgentLine,
     identity: Identity,
     inbound: Streaming<FromAgent>,
     subscription: Subscription,
@@ -44,6 +47,7 @@ impl Served {
     pub(super) async fn open(
         hub: Hub,
         session: Arc<Session>,
+        line: AgentLine,
         identity: Identity,
         hello: v1::Hello,
         inbound: Streaming<FromAgent>,
@@ -57,14 +61,14 @@ impl Served {
             buckets: subscription.bucket_names(),
             session_token: identity.session_token.clone().map(session_token),
         };
-        session.send(Message::Welcome(welcome)).await.map_err(|_| Status::cancelled("the agent is gone"))?;
+        send(&line, Message::Welcome(welcome)).await.map_err(|_| Status::cancelled("the agent is gone"))?;
         info!(session = %session.id(), token = %identity.token, version = hello.agent_version, "a session opened");
         let renew_at = match &identity.session_token {
             Some((_, expires_at)) => half_way(*expires_at),
             // It came with a session token of unknown age.
             None => Instant::now(),
         };
-        Ok(Self { hub, session, identity, inbound, subscription, changes, heard: Instant::now(), renew_at })
+        Ok(Self { hub, session, line, identity, inbound, subscription, changes, heard: Instant::now(), renew_at })
     }
 
     /// Serves the session until it ends.
@@ -74,7 +78,7 @@ impl Served {
         self.subscription.end();
         info!(session = %self.session.id(), reason = end.message(), "a session ended");
         // An agent that does not read must not keep us.
-        let _ = timeout(LAST_WORD_WAIT, self.session.tx.send(Err(end))).await;
+        let _ = timeout(LAST_WORD_WAIT, self.line.send(Err(end))).await;
     }
 
     async fn serve(&mut self) -> Status {
@@ -107,9 +111,12 @@ impl Served {
         };
         self.heard = Instant::now();
         match message.message {
-            Some(from_agent::Message::Outcome(report)) => {
+            Some(from_agent::Message::Outcome(mut report)) => {
                 let outcome = report.outcome().map_err(|e| Status::invalid_argument(e.to_string()))?;
-                let reported = self.session.report(report.number, outcome, report.duration_ms);
+                let reason = (outcome == Outcome::NotAllowed).then_some(Reason::NotAllowedByAgent);
+                let answer = report.take_answer().map(Box::new);
+                let ended = Ended { outcome, duration_ms: report.duration_ms, reason, answer };
+                let reported = self.session.report(report.number, ended);
                 reported.map_err(|_| Status::invalid_argument("an outcome for nothing that is in flight"))
             }
             Some(from_agent::Message::Heartbeat(_)) => Ok(()),
@@ -143,7 +150,7 @@ impl Served {
             return Err(Status::deadline_exceeded("nothing was heard for two heartbeats"));
         }
         // When the queue to the agent is full it hears from us anyway, once it reads.
-        let _ = self.session.tx.try_send(Ok(message(Message::Heartbeat(v1::Heartbeat {}))));
+        let _ = self.line.try_send(Ok(message(Message::Heartbeat(v1::Heartbeat {}))));
         Ok(())
     }
 
@@ -152,7 +159,7 @@ impl Served {
             Some((token, expires_at)) => {
                 self.renew_at = half_way(expires_at);
                 let renewed = Message::SessionToken(session_token((token, expires_at)));
-                let _ = self.session.tx.try_send(Ok(message(renewed)));
+                let _ = self.line.try_send(Ok(message(renewed)));
             }
             None => {
                 debug!(session = %self.session.id(), "no new session token could be had");
@@ -164,7 +171,7 @@ impl Served {
 
     /// Lets the agent finish what it has, and hears how that ended.
     async fn drain(&mut self) -> Status {
-        let _ = timeout(LAST_WORD_WAIT, self.session.send(Message::Drain(v1::Drain {}))).await;
+        let _ = timeout(LAST_WORD_WAIT, send(&self.line, Message::Drain(v1::Drain {}))).await;
         let end = Instant::now() + DRAIN_MAX;
         while self.session.in_flight() > 0 {
             let message = tokio::select! {

@@ -68,7 +68,13 @@ impl Subscription {
         match key {
             Key::Token(id) => *id == self.identity.token,
             Key::Bucket(_) | Key::Output(..) => true,
-            Key::Account(_) | Key::Input(..) | Key::Group(..) | Key::Signer(_) => false,
+            Key::Account(_)
+            | Key::Input(..)
+            | Key::Group(..)
+            | Key::Signer(_)
+            | Key::Domain(_)
+            | Key::Integration(_)
+            | Key::Cron(_) => false,
         }
     }
 

@@ -16,7 +16,11 @@ fn event(n: u128) -> EventId {
 }
 
 fn session(credits: u32) -> Session {
-    Session::new(credits, mpsc::channel(1).0)
+    Session::new(credits, Line::Agent(mpsc::channel(1).0))
+}
+
+fn refused(duration_ms: u32) -> Ended {
+    Ended { outcome: Outcome::Refused, duration_ms, reason: None, answer: None }
 }
 
 #[test]
@@ -26,9 +30,9 @@ fn credits_bound_what_is_in_flight_and_whoever_waits_hears_of_room() {
     assert_eq!(session.begin(&tx, key(1), event(1), false), Some(1));
     assert_eq!(session.begin(&tx, key(1), event(2), false), Some(2));
     assert_eq!(session.begin(&tx, key(1), event(3), false), None);
-    session.report(1, Outcome::Refused, 5).unwrap();
+    session.report(1, refused(5)).unwrap();
     assert!(matches!(rx.try_recv(), Ok(ToCourier::Room)));
-    assert!(matches!(rx.try_recv(), Ok(ToCourier::Finished { duration_ms: 5, .. })));
+    assert!(matches!(rx.try_recv(), Ok(ToCourier::Finished(_, Ended { duration_ms: 5, .. }))));
     assert_eq!(session.begin(&tx, key(1), event(3), false), Some(3));
 }
 
@@ -48,10 +52,10 @@ fn suspect_outputs_get_half_of_the_room() {
 fn outcomes_of_what_is_not_in_flight_are_refused() {
     let (tx, _rx) = mpsc::unbounded_channel();
     let session = session(2);
-    assert!(session.report(1, Outcome::Refused, 0).is_err());
+    assert!(session.report(1, refused(0)).is_err());
     session.begin(&tx, key(1), event(1), false).unwrap();
-    assert!(session.report(1, Outcome::Refused, 0).is_ok());
-    assert!(session.report(1, Outcome::Refused, 0).is_err());
+    assert!(session.report(1, refused(0)).is_ok());
+    assert!(session.report(1, refused(0)).is_err());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Inputs as clients of the compatible API read and write them.
 
 use model::AccountId;
+use model::record::Answer;
 use serde_json::json;
 use uuid::Uuid;
 

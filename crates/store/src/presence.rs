@@ -1,0 +1,215 @@
+//! Who is there now: dispatchers, the sessions that they have, and how their cursors stand.
+//!
+//! Each dispatcher says it every few seconds, in pages, to a key-value bucket in memory whose
+//! entries vanish when they are not said again. Nothing here is needed for correctness: who reads
+//! it shows it to people, or decides which of several dispatchers does what any of them could do.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::kv::{self, Entry, Operation};
+use bytes::Bytes;
+use crypto::seal::Kind;
+use futures_util::StreamExt;
+use model::{AccountId, BucketId, DispatcherId, GroupId, OutputId, SessionId, TokenId, UnixMs};
+use serde::{Deserialize, Serialize};
+use telemetry::Stop;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::Error;
+use crate::keyring::{Keyring, Scope};
+use crate::layout;
+
+/// How often a dispatcher says that it is there.
+pub const SAY_EVERY: Duration = Duration::from_secs(3);
+/// A dispatcher that said nothing for so long is taken for gone.
+pub const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// The most sessions or cursors on one page: far below the size limit of a message.
+pub const PAGE_ENTRIES_MAX: usize = 500;
+/// The wait before the watch is set up again after it broke.
+const REWATCH_WAIT: Duration = Duration::from_millis(500);
+
+/// Presence. Clones share what they know.
+#[derive(Clone)]
+pub struct Presence {
+    context: Context,
+    keyring: Keyring,
+    seen: Arc<Mutex<HashMap<(DispatcherId, usize), Seen>>>,
+    changed: watch::Sender<u64>,
+}
+
+struct Seen {
+    at: Instant,
+    page: Arc<Page>,
+}
+
+/// A part of what one dispatcher says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Sessions.
+    #[serde(default)]
+    pub sessions: Vec<SessionSeen>,
+    /// Cursors.
+    #[serde(default)]
+    pub cursors: Vec<CursorSeen>,
+}
+
+/// A live session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSeen {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The token that it was opened with.
+    pub token: TokenId,
+    /// `agent` or `socket`.
+    pub kind: String,
+    /// The version of the client's program, as it says.
+    pub version: String,
+    /// The client's address, without the port.
+    pub peer: String,
+    /// The names of the buckets that it is subscribed to.
+    pub buckets: Vec<String>,
+    /// The name of its group.
+    pub group: String,
+    /// When it was opened.
+    pub since: UnixMs,
+}
+
+/// How a cursor stands, as the dispatcher that works with it sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CursorSeen {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The output.
+    pub output: OutputId,
+    /// The group.
+    pub group: GroupId,
+    /// How many deliveries wait, in the stream and at hand.
+    pub waiting: u64,
+    /// When the oldest of those at hand was received.
+    pub oldest_at: Option<UnixMs>,
+    /// When the last delivery ended as sent.
+    pub last_sent_at: Option<UnixMs>,
+    /// How many attempts in a row have failed.
+    pub failures: u32,
+    /// Whether its circuit is open.
+    pub is_open: bool,
+}
+
+impl Presence {
+    pub(crate) fn new(context: Context, keyring: Keyring) -> Self {
+        Self { context, keyring, seen: Arc::default(), changed: watch::Sender::new(0) }
+    }
+
+    /// Says that a dispatcher is there, with page number `number` of what it has. Page 0 is said
+    /// always, even when it is empty; pages that are not said again are forgotten.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn say(&self, dispatcher: DispatcherId, number: usize, page: &Page) -> Result<(), Error> {
+        let key = key_of(dispatcher, number);
+        let json = serde_json::to_vec(page).map_err(|e| Error::unreadable(&key, e))?;
+        let sealed = self.keyring.seal(Scope::System, Kind::Message, key.as_bytes(), &json)?;
+        self.kv().await?.put(&key, sealed).await.map(|_| ()).map_err(|e| Error::unavailable("say who is here", e))
+    }
+
+    /// Says that a dispatcher is going, with as many pages as it had.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; then it is taken for gone after [`SILENCE_MAX`].
+    pub async fn say_gone(&self, dispatcher: DispatcherId, pages: usize) -> Result<(), Error> {
+        let kv = self.kv().await?;
+        for number in 0..pages.max(1) {
+            kv.purge(key_of(dispatcher, number)).await.map_err(|e| Error::unavailable("say who is gone", e))?;
+        }
+        Ok(())
+    }
+
+    /// The dispatchers that are there, in no order.
+    pub fn dispatchers(&self) -> Vec<DispatcherId> {
+        let mut seen = self.seen();
+        forget_old(&mut seen);
+        seen.keys().filter(|(_, number)| *number == 0).map(|(dispatcher, _)| *dispatcher).collect()
+    }
+
+    /// What all dispatchers that are there say, in no order.
+    pub fn pages(&self) -> Vec<Arc<Page>> {
+        let mut seen = self.seen();
+        forget_old(&mut seen);
+        seen.values().map(|seen| Arc::clone(&seen.page)).collect()
+    }
+
+    /// Changes with each thing that is said. Silence does not change it.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Follows what is said until told to stop.
+    pub(crate) async fn run(&self, stop: &Stop) {
+        while !stop.is_given() {
+            if let Some(Err(error)) = Box::pin(stop.or(self.follow())).await {
+                warn!(%error, "the watch of who is here broke; starting it again");
+            }
+            stop.or(tokio::time::sleep(REWATCH_WAIT)).await;
+        }
+    }
+
+    async fn follow(&self) -> Result<(), Error> {
+        let what = "watch who is here";
+        let kv = self.kv().await?;
+        let mut entries = kv.watch_many_with_history([">"]).await.map_err(|e| Error::unavailable(what, e))?;
+        while let Some(entry) = entries.next().await {
+            self.apply(entry.map_err(|e| Error::unavailable(what, e))?).await;
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, entry: Entry) {
+        let Some(key) = parse(&entry.key) else { return };
+        match entry.operation {
+            Operation::Put => match self.open(&entry.key, entry.value).await {
+                Ok(page) => drop(self.seen().insert(key, Seen { at: Instant::now(), page: Arc::new(page) })),
+                Err(error) => warn!(%error, "what a dispatcher says cannot be read"),
+            },
+            Operation::Delete | Operation::Purge => drop(self.seen().remove(&key)),
+        }
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    async fn open(&self, key: &str, sealed: Bytes) -> Result<Page, Error> {
+        let json = self.keyring.open(Scope::System, Kind::Message, key.as_bytes(), sealed).await?;
+        serde_json::from_slice(&json).map_err(|e| Error::unreadable(key, e))
+    }
+
+    /// Opened at each use: the bucket is in memory, and is made again with NATS.
+    async fn kv(&self) -> Result<kv::Store, Error> {
+        let opened = self.context.get_key_value(layout::PRESENCE).await;
+        opened.map_err(|e| Error::unavailable("open presence", e))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<(DispatcherId, usize), Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn forget_old(seen: &mut HashMap<(DispatcherId, usize), Seen>) {
+    seen.retain(|_, seen| seen.at.elapsed() < SILENCE_MAX);
+}
+
+fn key_of(dispatcher: DispatcherId, number: usize) -> String {
+    format!("{}.{number}", dispatcher.0.simple())
+}
+
+fn parse(key: &str) -> Option<(DispatcherId, usize)> {
+    let (dispatcher, number) = key.split_once('.')?;
+    Some((DispatcherId(Uuid::try_parse(dispatcher).ok()?), number.parse().ok()?))
+}
