@@ -192,7 +192,11 @@ fn start_roles(options: &Options, store: &Store, url: &str, groups: &mut Groups)
         groups.front.spawn("the dispatcher", async move { dispatcher.run().await });
     }
     if options.roles.has(Role::Ingress) {
-        services.ingress = Some(Ingress::new(store.clone(), options.ingress));
+        let ingress = Ingress::new(store.clone(), options.ingress);
+        services.ingress = Some(ingress.clone());
+        // In the back: callers who wait are answered while the front comes to its end.
+        let stop = groups.back.stop();
+        groups.back.spawn("answers for callers", async move { ingress.run(&stop).await });
     }
     if options.roles.has(Role::Api) {
         let config = api::Config { public_url: url.to_owned() };

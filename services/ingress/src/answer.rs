@@ -25,6 +25,9 @@ const NOT_ANSWERED: [&str; 9] = [
     "upgrade",
 ];
 
+/// Lines of a destination's answer that mean something for its own host alone.
+const NOT_PASSED_ON: [&str; 6] = ["alt-svc", "date", "server", "set-cookie", "strict-transport-security", "via"];
+
 /// The webhook is in the log: the input's answer, 200 without body by default. What HTTP does not
 /// allow in an answer is left out.
 pub(crate) fn accepted(answer: &Answer) -> Response<Full<Bytes>> {
@@ -43,6 +46,26 @@ pub(crate) fn accepted(answer: &Answer) -> Response<Full<Bytes>> {
         }
     }
     response
+}
+
+/// What a destination answered, for a caller who waited for it; `None` when it cannot be passed on
+/// whole. Lines that speak of the destination's own connection or host are left out.
+pub(crate) fn from_destination(answer: &model::answer::Answer) -> Option<Response<Full<Bytes>>> {
+    let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok())?;
+    if answer.is_cut() || status.is_informational() {
+        return None;
+    }
+    let mut response = Response::new(Full::new(answer.body.clone()));
+    *response.status_mut() = status;
+    for line in &answer.headers {
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(&line.name), HeaderValue::from_bytes(&line.value)) else {
+            continue;
+        };
+        if !NOT_ANSWERED.contains(&name.as_str()) && !NOT_PASSED_ON.contains(&name.as_str()) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Some(response)
 }
 
 /// The log, or our memory, cannot take the webhook now.

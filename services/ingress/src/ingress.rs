@@ -13,12 +13,14 @@ use model::request::Chunks;
 use model::{EventId, InputId};
 use store::Store;
 use store::event::{Meta, Target};
+use telemetry::Stop;
 use tracing::debug;
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::body::{self, Whole};
 use crate::budget::Budget;
 use crate::capture::Captured;
+use crate::waiting::{Place, Waiting};
 use crate::{Config, RawHead, answer};
 
 /// Takes webhooks. Clones share everything.
@@ -37,6 +39,7 @@ struct Inner {
     budget: Budget,
     /// Makes ids grow, also within a millisecond and when the clock steps back.
     ids: Mutex<ContextV7>,
+    waiting: Waiting,
 }
 
 /// Where a webhook goes and what its caller is told.
@@ -51,7 +54,12 @@ impl Ingress {
     pub fn new(store: Store, config: Config) -> Self {
         let budget = Budget::new(config.memory_bytes_max());
         let ids = Mutex::new(ContextV7::new());
-        Self { inner: Arc::new(Inner { store, config, budget, ids }) }
+        Self { inner: Arc::new(Inner { store, config, budget, ids, waiting: Waiting::new() }) }
+    }
+
+    /// Hears what destinations answer to callers who wait, until told to stop.
+    pub async fn run(&self, stop: &Stop) {
+        self.inner.waiting.run(&self.inner.store, stop).await;
     }
 
     /// Takes one webhook and answers it: any method, any path below [`crate::PATH_PREFIX`].
@@ -119,9 +127,19 @@ impl Ingress {
                 webhook.chunks = Some(Chunks { sequences });
             }
         }
-        let meta = self.meta(&route, &webhook);
+        let mut meta = self.meta(&route, &webhook);
+        // Before the event is there for others: its answer may be quicker than its acknowledgement.
+        let wait = route.input.as_ref().and_then(|input| input.wait.as_ref());
+        let place = wait.and_then(|wait| self.inner.waiting.place(event, wait));
+        let place = place.map(|(place, subject)| {
+            meta.answer_to = Some(subject);
+            place
+        });
         match self.inner.store.events().append(route.target, event, route.id, &meta, &webhook).await {
-            Ok(()) => answer::accepted(route.input.as_ref().map_or(&Answer::default(), |input| &input.answer)),
+            Ok(()) => match &route.input {
+                None => answer::accepted(&Answer::default()),
+                Some(input) => answered(input, place).await,
+            },
             Err(error) => {
                 debug!(%event, error = &error as &(dyn std::error::Error + 'static), "an event was not stored");
                 answer::unavailable()
@@ -167,5 +185,18 @@ impl Ingress {
 
     fn next_id(&self) -> EventId {
         EventId(Uuid::new_v7(Timestamp::now(&self.inner.ids)))
+    }
+}
+
+/// What the caller of an input is answered once the event is in the log.
+async fn answered(input: &Input, place: Option<Place>) -> Response<Full<Bytes>> {
+    let Some(wait) = &input.wait else { return answer::accepted(&input.answer) };
+    let answer = match place {
+        Some(place) => place.answer().await,
+        None => None,
+    };
+    match answer.as_ref().and_then(answer::from_destination) {
+        Some(response) => response,
+        None => answer::accepted(wait.fallback.as_ref().unwrap_or(&input.answer)),
     }
 }

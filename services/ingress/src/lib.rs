@@ -47,6 +47,8 @@ mod budget;
 
 mod answer;
 
+mod waiting;
+
 mod config;
 
 mod tap;

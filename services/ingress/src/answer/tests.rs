@@ -54,3 +54,32 @@ fn an_unread_body_ends_an_http_1_connection() {
         assert!(!unread(&failure, Version::HTTP_2).headers().contains_key("connection"));
     }
 }
+
+#[test]
+fn a_destinations_answer_is_passed_on_whole_or_not_at_all() {
+    let line = |name: &'static str, value: &'static str| model::request::Header {
+        name: Bytes::from_static(name.as_bytes()),
+        value: Bytes::from_static(value.as_bytes()),
+    };
+    let headers = vec![
+        line("X-Kept", "1"),
+        line("X-Kept", "2"),
+        line("Set-Cookie", "a=b"),
+        line("Server", "secret"),
+        line("Transfer-Encoding", "chunked"),
+        line("Connection", "close"),
+        line("Content-Length", "999"),
+    ];
+    let body = Bytes::from_static(b"banana");
+    let answer = model::answer::Answer { status: 201, headers, body_bytes: 6, body };
+    let response = from_destination(&answer).unwrap();
+    assert_eq!(response.status(), 201);
+    let names: Vec<_> = response.headers().iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+    assert_eq!(names, [("x-kept", &b"1"[..]), ("x-kept", b"2")]);
+
+    let cut = model::answer::Answer { body_bytes: 7, ..answer.clone() };
+    assert!(from_destination(&cut).is_none(), "cut off");
+    for status in [0, 99, 101, 70_000] {
+        assert!(from_destination(&model::answer::Answer { status, ..answer.clone() }).is_none(), "{status}");
+    }
+}
