@@ -50,6 +50,10 @@ pub(crate) enum Part {
     Sessions,
     /// Ten thousand dead outputs beside a live one.
     Dead,
+    /// A healthy output beside a dead, a slow and a failing one.
+    Neighbours,
+    /// The times of answers for inputs that exist and that do not.
+    Oracle,
 }
 
 /// A durability setting, as it is written on the command line.
@@ -85,6 +89,11 @@ impl Args {
     /// How many idle sessions are opened.
     pub(crate) fn sessions(&self) -> usize {
         if self.quick { 20 } else { 1000 }
+    }
+
+    /// How many requests each input gets when the times of answers are compared.
+    pub(crate) fn oracle(&self) -> usize {
+        if self.quick { 200 } else { 20_000 }
     }
 
     /// How many buckets of dead outputs there are, and how many outputs each has.

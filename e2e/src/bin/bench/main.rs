@@ -6,13 +6,16 @@
 //! - `rig` is a server, a nats-server and an agent as people run them, and the ledger of a run.
 //! - `rates` measures latencies at given rates and finds the highest without loss.
 //! - `yardsticks` measure the same machine without the relay: JetStream alone, axum alone, the disk.
-//! - `sessions` and `dead` measure memory and neighbours.
+//! - `sessions`, `dead` and `neighbours` measure memory and what outputs do to each other.
+//! - `oracle` measures whether answers tell which inputs exist.
 //! - `page` writes it all down.
 
 mod args;
 mod dead;
 mod load;
 mod machine;
+mod neighbours;
+mod oracle;
 mod page;
 mod rates;
 mod rig;
@@ -65,6 +68,12 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     }
     if args.has(Part::Dead) {
         page.dead = Some(dead::measure(args).await?);
+    }
+    if args.has(Part::Neighbours) {
+        page.neighbours = Some(neighbours::measure(args).await?);
+    }
+    if args.has(Part::Oracle) {
+        page.oracle = Some(oracle::measure(args).await?);
     }
     let text = page.text(args);
     say(&text);

@@ -7,7 +7,10 @@ use e2e::nats::Durability;
 
 use crate::args::Args;
 use crate::dead::Dead;
+use crate::load::Latencies;
 use crate::machine::Machine;
+use crate::neighbours::Neighbours;
+use crate::oracle::Oracle;
 use crate::rates::{Point, Rates, Shapes, ms};
 use crate::sessions::Sessions;
 use crate::yardsticks::Yardstick;
@@ -19,6 +22,8 @@ pub(crate) struct Page {
     pub(crate) settings: Vec<Setting>,
     pub(crate) sessions: Option<Sessions>,
     pub(crate) dead: Option<Dead>,
+    pub(crate) neighbours: Option<Neighbours>,
+    pub(crate) oracle: Option<Oracle>,
 }
 
 /// What was measured with one durability setting.
@@ -31,7 +36,7 @@ pub(crate) struct Setting {
 impl Page {
     /// A page with nothing on it but the machine.
     pub(crate) fn new(machine: Machine) -> Self {
-        Self { machine, axum: None, settings: Vec::new(), sessions: None, dead: None }
+        Self { machine, axum: None, settings: Vec::new(), sessions: None, dead: None, neighbours: None, oracle: None }
     }
 
     /// The page as Markdown.
@@ -128,22 +133,47 @@ impl Page {
                 )?;
             }
         }
-        if let Some(dead) = &self.dead {
-            let (p50, p99) = (ms(&dead.with, 0.5), ms(&dead.with, 0.99));
-            let (p50_alone, p99_alone) = (ms(&dead.without, 0.5), ms(&dead.without, 0.99));
+        if let Some(Dead { outputs, without, with, lost }) = &self.dead {
             writeln!(
                 out,
-                "- {} outputs whose destination is down, each with a delivery that is tried again and again, beside one\n  \
-                 that is up: its webhooks are delivered in p50 {p50:.2} ms, p99 {p99:.2} ms; without them in p50\n  \
-                 {p50_alone:.2} ms, p99 {p99_alone:.2} ms (ratio {:.2} and {:.2}); lost {}.",
-                dead.outputs,
-                p50 / p50_alone,
-                p99 / p99_alone,
-                dead.lost
+                "- {outputs} outputs whose destination is down, each with a delivery that is tried again and again, beside\n  \
+                 one that is up: {}; lost {lost}.",
+                beside(with, without)
+            )?;
+        }
+        if let Some(Neighbours { without, with, lost }) = &self.neighbours {
+            writeln!(
+                out,
+                "- A dead, a slow (5 s) and a failing (500) output beside a healthy one, in one bucket, at\n  200/s: {}; lost {lost}.",
+                beside(with, without)
+            )?;
+        }
+        if let Some(Oracle { count, known, unknown, t, t_cut }) = &self.oracle {
+            writeln!(
+                out,
+                "- {count} requests each to an input that exists and to one that does not, in pairs: the answers are the\n  \
+                 same byte for byte but for the date; p50 {:.3} ms and {:.3} ms; Welch's |t| {:.2}, and {:.2} without\n  \
+                 the slowest 5 %.",
+                ms(known, 0.5),
+                ms(unknown, 0.5),
+                t.abs(),
+                t_cut.abs()
             )?;
         }
         Ok(())
     }
+}
+
+/// How webhooks fare with neighbours and without, and the ratios.
+fn beside(with: &Latencies, without: &Latencies) -> String {
+    let (p50, p99) = (ms(with, 0.5), ms(with, 0.99));
+    let (p50_alone, p99_alone) = (ms(without, 0.5), ms(without, 0.99));
+    format!(
+        "its webhooks are delivered in p50 {p50:.2} ms, p99 {p99:.2} ms; without them in\n  p50 {p50_alone:.2} ms, \
+         p99 {p99_alone:.2} ms (ratio {:.2} and {:.2})",
+        p50 / p50_alone,
+        p99 / p99_alone
+    )
 }
 
 fn write_rates(out: &mut String, durability: Durability, rates: &Rates) -> std::fmt::Result {
