@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use outbound::tls::Tls;
+use outbound::{Client, Resolver};
 use telemetry::Stop;
 
 use crate::allow::Allow;
@@ -10,8 +12,6 @@ use crate::health::{Endpoint, Health};
 use crate::server::Server;
 use crate::session::{Credentials, Error, Keeper, Subscription};
 use crate::worker::Worker;
-use outbound::Client;
-use outbound::tls::Tls;
 
 /// How long attempts that are under way may take when the agent stops.
 pub const GRACE: Duration = Duration::from_secs(25);
@@ -49,7 +49,7 @@ pub async fn run(options: Options, stop: &Stop) -> anyhow::Result<()> {
             Some(bound.with_context(|| format!("cannot listen on {address} for /healthz"))?)
         }
     };
-    let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new())), allow);
+    let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System), allow);
     let keeper = Keeper::new(server, credentials, subscription, worker.clone(), health);
     // The sessions also stop when one of them fails for good; the helpers end after them.
     let (stop, helpers) = (&stop.child(), Stop::new());

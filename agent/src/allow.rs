@@ -1,22 +1,13 @@
 //! The owner's list of destinations that the agent may call, whatever the server says.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use model::destination::Destination;
-
-/// Addresses under which clouds hand out credentials of the machine. They are called only
-/// when a rule names the very address.
-const METADATA: [IpAddr; 8] = [
-    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
-    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
-];
+use model::reason::Reason;
+use outbound::Guard;
+use outbound::guard::{embedded, is_metadata};
 
 /// One `--allow`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +20,7 @@ pub enum Rule {
         port: Option<u16>,
     },
     /// Every destination whose address lies in a network.
-    Network {
-        /// Any address of the network.
-        address: IpAddr,
-        /// How many leading bits must agree.
-        bits: u8,
-    },
+    Network(IpNet),
     /// Every destination below a URL.
     Url {
         /// Scheme, host and port that must be equal.
@@ -68,7 +54,7 @@ pub struct Allow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
     any_address: bool,
-    networks: Vec<(IpAddr, u8)>,
+    networks: Vec<IpNet>,
     metadata: Vec<IpAddr>,
 }
 
@@ -91,10 +77,10 @@ impl Allow {
                         permit.metadata.extend(literal(allowed));
                     }
                 }
-                Rule::Network { address, bits } => {
-                    permit.networks.push((*address, *bits));
-                    if *bits == width(*address) {
-                        permit.metadata.push(*address);
+                Rule::Network(network) => {
+                    permit.networks.push(*network);
+                    if network.prefix_len() == network.max_prefix_len() {
+                        permit.metadata.push(network.addr());
                     }
                 }
                 Rule::Url { base, path } => {
@@ -109,13 +95,21 @@ impl Allow {
     }
 }
 
-impl Permit {
-    /// Whether a connection to this address may be made.
-    pub fn allows(&self, address: IpAddr) -> bool {
-        let address = embedded(address);
-        let inside = |(network, bits): &(IpAddr, u8)| contains(*network, *bits, address);
-        let listed = self.any_address || self.networks.iter().any(inside);
-        listed && (!METADATA.contains(&address) || self.metadata.contains(&address))
+impl Guard for Permit {
+    /// Any: the list was asked about the host already.
+    fn check_host(&self, _host: &str) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    fn check_address(&self, address: SocketAddr) -> Result<(), Reason> {
+        let address = embedded(address.ip());
+        if !self.any_address && !self.networks.iter().any(|network| network.contains(&address)) {
+            return Err(Reason::NotAllowedByAgent);
+        }
+        match is_metadata(address) && !self.metadata.contains(&address) {
+            true => Err(Reason::Metadata),
+            false => Ok(()),
+        }
     }
 }
 
@@ -130,13 +124,8 @@ impl FromStr for Rule {
             let path = path.strip_suffix(b"/").unwrap_or(path).to_vec();
             return Ok(Self::Url { base, path });
         }
-        if let Some((address, bits)) = text.split_once('/') {
-            let address: IpAddr = address.parse().map_err(|_| InvalidRule::Network)?;
-            let bits: u8 = bits.parse().map_err(|_| InvalidRule::Network)?;
-            return match bits <= width(address) {
-                true => Ok(Self::Network { address, bits }),
-                false => Err(InvalidRule::Network),
-            };
+        if text.contains('/') {
+            return text.parse().map(Self::Network).map_err(|_| InvalidRule::Network);
         }
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self::Host { host: address.to_string(), port: None });
@@ -170,34 +159,6 @@ fn spelled(host: &str) -> String {
 
 fn literal(host: &str) -> Option<IpAddr> {
     host.parse().ok()
-}
-
-fn width(address: IpAddr) -> u8 {
-    match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    }
-}
-
-fn contains(network: IpAddr, bits: u8, address: IpAddr) -> bool {
-    let agree = |a: u128, b: u128, width: u32| bits == 0 || (a ^ b) >> (width - u32::from(bits)) == 0;
-    match (network, address) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => agree(a.to_bits().into(), b.to_bits().into(), 32),
-        (IpAddr::V6(a), IpAddr::V6(b)) => agree(a.to_bits(), b.to_bits(), 128),
-        _ => false,
-    }
-}
-
-/// The IPv4 address that an IPv6 address stands for, mapped (RFC 4291, section 2.5.5.2) or by
-/// NAT64 (RFC 6052, section 2.1); any other as it is.
-fn embedded(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) if v6.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0] => {
-            let [.., a, b, c, d] = v6.octets();
-            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-        }
-        canonical => canonical,
-    }
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 
 use model::destination::{Destination, InvalidDestination};
-use rand::seq::SliceRandom;
-use rustls::pki_types::CertificateDer;
-
 use outbound::net::{self, ConnectError, Stream};
 use outbound::tls::{self, Tls};
+use rand::seq::SliceRandom;
+use rustls::pki_types::CertificateDer;
 
 /// Where the server is, and what is believed of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::fact::Outcome;
+use outbound::Client;
 use telemetry::Stop;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::allow::Allow;
-use outbound::Client;
 
 mod job;
 mod lanes;
@@ -110,7 +110,7 @@ impl Worker {
         let Begun::Here(under_way) = self.ledger.begin(attempt, ticket, Instant::now()) else { return };
         let started = Instant::now();
         let outcome = match request::make(*delivery, body, &self.allow) {
-            Ok((request, permit)) => self.client.send(request, |address| permit.allows(address)).await,
+            Ok((request, permit)) => self.client.send(request, &permit).await.outcome,
             Err(reason) => {
                 tracing::warn!(event = %attempt.event, output = %attempt.output, %reason, "attempt not allowed");
                 Outcome::NotAllowed

@@ -11,7 +11,8 @@ fn check(rules: &[&str], url: &str, address: &str) -> bool {
     let destination = Destination::parse(url).unwrap();
     let target = destination.target(b"", None, true).unwrap();
     let permit = allow(rules).permit(&destination, &target);
-    permit.is_some_and(|permit| permit.allows(address.parse().unwrap()))
+    permit
+        .is_some_and(|permit| permit.check_address(SocketAddr::new(address.parse().unwrap(), destination.port)).is_ok())
 }
 
 #[test]

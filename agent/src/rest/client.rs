@@ -8,12 +8,12 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use outbound::tls::Tls;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::server::{DialError, Server};
-use outbound::tls::Tls;
 
 /// How long a call may take.
 const CALL_TIME_MAX: Duration = Duration::from_secs(30);

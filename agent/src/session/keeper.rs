@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use model::UnixMs;
+use outbound::tls::Tls;
 use proto::v1;
 use telemetry::Stop;
 use tokio::sync::Semaphore;
@@ -19,7 +20,6 @@ use super::open::{OpenError, Opened, open};
 use crate::health::Health;
 use crate::server::{DialError, Server};
 use crate::worker::Worker;
-use outbound::tls::Tls;
 
 /// A session that was open for so long has lived: what follows is a new story.
 const LIVED: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use outbound::{Body, BodySink, Piece};
 use proto::v1;
 use telemetry::Stop;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -15,7 +16,6 @@ use super::credentials::Credentials;
 use super::open::Opened;
 use super::state::{State, Step, Violation};
 use crate::worker::{Delivery, Ended, Job, Report, Ticket, Worker};
-use outbound::{Body, BodySink, Piece};
 
 /// How long the dispatcher may take to end a session whose agent has said all it had to say.
 const GOODBYE_TIME_MAX: Duration = Duration::from_secs(5);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use outbound::tls::Tls;
 use proto::v1;
 use proto::v1::agent_client::AgentClient;
 use tokio::sync::mpsc;
@@ -14,7 +15,6 @@ use tonic::{Code, Status, Streaming};
 
 use super::state::{State, Step, Violation};
 use crate::server::{DialError, Server};
-use outbound::tls::Tls;
 
 /// How long it may take from the look-up of the server's name to Welcome.
 const OPEN_TIME_MAX: Duration = Duration::from_secs(20);

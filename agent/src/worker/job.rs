@@ -3,10 +3,9 @@
 use model::fact::Outcome;
 use model::request::Request;
 use model::{EventId, OutputId};
+use outbound::Body;
 use proto::v1;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-
-use outbound::Body;
 
 /// Names an attempt, in whichever session it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

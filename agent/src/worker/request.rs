@@ -5,10 +5,10 @@ use std::time::Duration;
 use model::destination::{Destination, InvalidDestination, PathEscapes};
 use model::header;
 use model::record::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
+use outbound::{Body, Head, InvalidHead, Keep, Request};
 
 use super::job::Delivery;
 use crate::allow::{Allow, Permit};
-use outbound::{Body, Head, InvalidHead, Request};
 
 /// Why no request is made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,8 @@ pub(super) fn make(delivery: Delivery, body: Body, allow: &Allow) -> Result<(Req
     let lines = header::forwarded(&request, &destination.authority, &overrides, attempt.event, attempt.number);
     let head = Head::new(&request.method, &target, &lines, request.body_bytes)?;
     let verify = asked.tls_verification;
-    Ok((Request { destination, verify, head, body, timeout: timeout(asked.timeout_ms) }, permit))
+    let timeout = timeout(asked.timeout_ms);
+    Ok((Request { destination, verify, head, body, timeout, keep: Keep::Status }, permit))
 }
 
 fn timeout(ms: u32) -> Duration {

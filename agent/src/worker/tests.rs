@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use model::request::{Header, Request};
 use model::{EventId, OutputId};
+use outbound::tls::Tls;
+use outbound::{Body, Resolver};
 use proto::v1;
+use recorder::{Answer, Recorder, ok};
 use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
 
 use super::*;
-use outbound::Body;
-use outbound::tls::Tls;
-use recorder::{Answer, Recorder, ok};
 
 struct Harness {
     worker: Arc<Worker>,
@@ -21,7 +21,7 @@ struct Harness {
 impl Harness {
     fn new(allow: &[&str]) -> Self {
         let allow = Allow::new(allow.iter().map(|rule| rule.parse().unwrap()).collect());
-        let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new())), allow);
+        let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System), allow);
         let (tx, reports) = mpsc::unbounded_channel();
         Self { worker, reports, tx }
     }

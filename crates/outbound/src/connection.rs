@@ -1,26 +1,26 @@
 //! One connection to a destination: opened, asked, and given back while it can serve again.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use model::fact::Outcome;
-use tokio::time::{Instant, timeout_at};
+use model::reason::Reason;
+use model::request::Header;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::answer;
 use crate::body::Body;
+use crate::client::{Finished, Keep};
+use crate::guard::Guard;
 use crate::head::Head;
 use crate::head_swap::{HeadSwap, Swapper};
 use crate::net::{self, ConnectError, Stream};
+use crate::resolver::Resolver;
 use crate::tls::Tls;
 
-/// How much of an answer's body is read, in bytes, so that the connection can serve again.
-pub(crate) const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
-/// How long an answer's body is waited for once its status is known: the attempt is over,
-/// and only the connection could still be saved.
-const ANSWER_TAIL_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long hyper may take to notice that a connection given back is ready; it is a matter of
 /// scheduling, since the answer has been read to its end.
 const READY_TIME_MAX: Duration = Duration::from_millis(500);
@@ -55,19 +55,12 @@ pub(crate) struct Lost {
 }
 
 impl Connection {
-    /// Opens a connection to one of the host's addresses, among those that `may_connect`.
+    /// Opens a connection to one of the host's addresses, among those that `guard` lets through.
     ///
     /// # Errors
-    /// The outcome of the attempt that needed it.
-    pub(crate) async fn open(key: &Key, tls: &Tls, may_connect: &impl Fn(IpAddr) -> bool) -> Result<Self, Outcome> {
-        let mut addresses = net::resolve(&key.host, key.port).await.map_err(|err| {
-            tracing::debug!(error = %err, "the destination's name did not resolve");
-            Outcome::NotConnected
-        })?;
-        addresses.retain(|address| may_connect(address.ip()));
-        if addresses.is_empty() {
-            return Err(Outcome::NotAllowed);
-        }
+    /// How the attempt that needed it ended.
+    pub(crate) async fn open(key: &Key, tls: &Tls, resolver: &Resolver, guard: &impl Guard) -> Result<Self, Finished> {
+        let addresses = allowed_addresses(key, resolver, guard).await?;
         let stream = net::connect(&addresses).await.map_err(|err| match err {
             ConnectError::Refused => Outcome::Refused,
             ConnectError::TimedOut => Outcome::TimedOut,
@@ -80,7 +73,7 @@ impl Connection {
                 Ok(stream) => Stream::Tls(Box::new(stream)),
                 Err(err) => {
                     tracing::debug!(error = &err as &dyn std::error::Error, "TLS with the destination failed");
-                    return Err(Outcome::NotConnected);
+                    return Err(Outcome::NotConnected.into());
                 }
             },
         };
@@ -92,8 +85,8 @@ impl Connection {
     }
 
     /// The address that was connected to.
-    pub(crate) fn peer(&self) -> IpAddr {
-        self.peer.ip()
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     /// Waits until another request can be sent. `false`: never.
@@ -105,8 +98,8 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection ended first, or what came back is not HTTP.
-    pub(crate) async fn send(&mut self, head: &Head, body: Body) -> Result<http::Response<Incoming>, Lost> {
-        self.swapper.arm(head.bytes().clone(), head.body_bytes());
+    pub(crate) async fn send(&mut self, head: &Head, body: Body, keep: Keep) -> Result<http::Response<Incoming>, Lost> {
+        self.swapper.arm(head.bytes().clone(), head.body_bytes(), keep != Keep::Status);
         let result = match stand_in(head, body) {
             Ok(request) => self.sender.send_request(request).await.map_err(Some),
             Err(_) => Err(None),
@@ -117,21 +110,37 @@ impl Connection {
         })
     }
 
-    /// Reads the answer's body and throws it away; gives the connection back if it can serve again.
-    pub(crate) async fn finish(self, mut answer: Incoming, deadline: Instant) -> Option<Self> {
-        let deadline = deadline.min(Instant::now() + ANSWER_TAIL_TIME_MAX);
-        let read = timeout_at(deadline, async {
-            let mut bytes = 0;
-            while let Some(frame) = http_body_util::BodyExt::frame(&mut answer).await {
-                bytes += frame.ok()?.data_ref().map_or(0, |data| data.len() as u64);
-                if bytes > ANSWER_BYTES_MAX {
-                    return None;
-                }
-            }
-            Some(())
-        });
-        let is_read = matches!(read.await, Ok(Some(())));
-        (is_read && self.swapper.is_whole() && !self.sender.is_closed()).then_some(self)
+    /// The header lines of the answer, as they came; `None` when they were not to be kept.
+    pub(crate) fn answer_headers(&self) -> Option<Vec<Header>> {
+        self.swapper.take_answer_head().map(|head| answer::header_lines(&head))
+    }
+
+    /// Whether another request may follow, once the answer has been read to its end.
+    pub(crate) fn can_serve_again(&self) -> bool {
+        self.swapper.is_whole() && !self.sender.is_closed()
+    }
+}
+
+/// The addresses of the host that may be connected to. These very addresses are used: nothing is
+/// looked up again.
+async fn allowed_addresses(key: &Key, resolver: &Resolver, guard: &impl Guard) -> Result<Vec<SocketAddr>, Finished> {
+    guard.check_host(&key.host).map_err(Finished::not_allowed)?;
+    let resolved = resolver.resolve(&key.host, key.port).await.map_err(|err| {
+        tracing::debug!(error = %err, "the destination's name did not resolve");
+        Finished { outcome: Outcome::NotConnected, reason: Some(Reason::NoAddress), answer: None }
+    })?;
+    let mut forbidden = None;
+    let mut allowed = resolved;
+    allowed.retain(|address| match guard.check_address(*address) {
+        Ok(()) => true,
+        Err(reason) => {
+            forbidden.get_or_insert(reason);
+            false
+        }
+    });
+    match forbidden {
+        Some(reason) if allowed.is_empty() => Err(Finished::not_allowed(reason)),
+        Some(_) | None => Ok(allowed),
     }
 }
 

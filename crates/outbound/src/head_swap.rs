@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How much of a body goes out in one write with its head.
 const BODY_WITH_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// How much of an answer's head is kept, in bytes. Lines beyond it are left out.
+pub(crate) const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// What ends a head (RFC 9112, section 2.1).
 const HEAD_END: &[u8; 4] = b"\r\n\r\n";
 
@@ -37,6 +39,8 @@ struct Progress {
     armed: Option<(Bytes, u64)>,
     body_bytes_left: u64,
     answer_bytes: u64,
+    /// The beginning of what came back, while it is kept.
+    answer_head: Option<Vec<u8>>,
     is_deaf: bool,
 }
 
@@ -60,9 +64,11 @@ impl<S> HeadSwap<S> {
 }
 
 impl Swapper {
-    /// The head to write for the next request, and the size of the body after it.
-    pub(crate) fn arm(&self, head: Bytes, body_bytes: u64) {
+    /// The head to write for the next request, and the size of the body after it;
+    /// `keep`: the head of the answer is wanted.
+    pub(crate) fn arm(&self, head: Bytes, body_bytes: u64, keep: bool) {
         let mut progress = lock(&self.0);
+        progress.answer_head = keep.then(Vec::new);
         progress.armed = Some((head, body_bytes));
         progress.body_bytes_left = body_bytes;
         progress.answer_bytes = 0;
@@ -71,6 +77,11 @@ impl Swapper {
     /// How many bytes came back since the head was armed.
     pub(crate) fn answer_bytes(&self) -> u64 {
         lock(&self.0).answer_bytes
+    }
+
+    /// What came back so far, up to [`ANSWER_HEAD_BYTES_MAX`]; no more is kept from here on.
+    pub(crate) fn take_answer_head(&self) -> Option<Vec<u8>> {
+        lock(&self.0).answer_head.take()
     }
 
     /// Whether the request was written to its end, so that another may follow.
@@ -170,7 +181,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for HeadSwap<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
-        lock(&this.progress).answer_bytes += (buf.filled().len() - before) as u64;
+        let new = &buf.filled()[before..];
+        let mut progress = lock(&this.progress);
+        progress.answer_bytes += new.len() as u64;
+        if let Some(kept) = &mut progress.answer_head {
+            kept.extend_from_slice(&new[..new.len().min(ANSWER_HEAD_BYTES_MAX - kept.len())]);
+        }
         Poll::Ready(Ok(()))
     }
 }

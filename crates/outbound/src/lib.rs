@@ -2,22 +2,37 @@
 //!
 //! The agent and the dispatcher make their attempts with it. The cast:
 //!
+//! - [`Client`] makes one attempt and says how it [`Finished`].
+//! - [`Guard`] is what its caller says about where attempts may go; [`Public`] is the one of attempts
+//!   that the relay itself makes.
+//! - [`Resolver`] finds the addresses of a name.
 //! - [`Head`] is the request line and header lines, byte for byte, checked to be one request.
 //! - [`Body`] is what follows: whole, or in pieces as they arrive.
-//! - `HeadSwap` sits between hyper and the socket and puts our head in the place of hyper's.
+//! - `answer` reads what came back.
 //! - `Connection` is one socket with hyper on it; `Pool` keeps those that may serve again.
-//! - [`Client`] makes one attempt and says how it ended.
+//! - `HeadSwap` sits between hyper and the socket and puts our head in the place of hyper's.
 //! - [`net`] and [`tls`] are below: names, addresses, sockets, certificates.
 
-mod body;
 mod client;
-mod connection;
+
+pub mod guard;
+mod public;
+mod resolver;
+
+mod answer;
+mod body;
 mod head;
+
+mod connection;
 mod head_swap;
-pub mod net;
 mod pool;
+
+pub mod net;
 pub mod tls;
 
 pub use body::{Body, BodySink, Piece};
-pub use client::{Client, Request};
+pub use client::{Client, Finished, Keep, Request};
+pub use guard::Guard;
 pub use head::{Head, InvalidHead};
+pub use public::Public;
+pub use resolver::{InvalidServers, Resolver};

@@ -36,7 +36,11 @@ pub enum ConnectError {
 /// # Errors
 /// What the resolver says, or `NotFound` when the name has no address.
 pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let found: Vec<_> = tokio::net::lookup_host((host, port)).await?.collect();
+    not_empty(tokio::net::lookup_host((host, port)).await?.collect())
+}
+
+/// The addresses that were found, if there are any.
+pub(crate) fn not_empty(found: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
     match found.is_empty() {
         true => Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address")),
         false => Ok(found),

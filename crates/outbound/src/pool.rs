@@ -1,13 +1,13 @@
 //! Connections that wait for their next request.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Key};
+use crate::guard::Guard;
 
 /// How long a connection may wait; most servers close theirs after 60 s or more.
 pub(crate) const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
@@ -29,13 +29,13 @@ struct Idle {
 }
 
 impl Pool {
-    /// Takes the connection that was used last, if `may_connect` still holds for its address.
-    pub(crate) fn take(&self, key: &Key, may_connect: impl Fn(IpAddr) -> bool, now: Instant) -> Option<Connection> {
+    /// Takes the connection that was used last, if `guard` still lets its address through.
+    pub(crate) fn take(&self, key: &Key, guard: &impl Guard, now: Instant) -> Option<Connection> {
         let mut idle = self.lock();
         loop {
             let (connection, since) = idle.by_key.get_mut(key)?.pop()?;
             idle.count -= 1;
-            if now.duration_since(since) < IDLE_TIME_MAX && may_connect(connection.peer()) {
+            if now.duration_since(since) < IDLE_TIME_MAX && guard.check_address(connection.peer()).is_ok() {
                 return Some(connection);
             }
         }

@@ -1,8 +1,15 @@
-//! A destination for tests: keeps every byte that reaches it and answers as it is told.
+//! What is outside, for tests: destinations and a name server that do as they are told.
+//!
+//! - [`Recorder`] keeps every byte that reaches it and answers.
+//! - [`Canary`] counts who connects.
+//! - [`NameServer`] answers for any name, and may answer something else the next time.
 //!
 //! For the tests of crates whose front door is a socket; the programs never have it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod canary;
+mod name_server;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,6 +17,9 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+
+pub use canary::Canary;
+pub use name_server::{NameServer, Records};
 
 /// A running destination; it ends with the test's runtime.
 #[derive(Debug)]

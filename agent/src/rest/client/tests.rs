@@ -1,10 +1,10 @@
 //! Tests of calls against a server that answers as it is told.
 
+use recorder::{Answer, Recorder};
 use serde_json::json;
 
 use super::*;
 use crate::server::Trust;
-use recorder::{Answer, Recorder};
 
 fn answer(status: &str, body: &str) -> Answer {
     Answer::Bytes(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes())

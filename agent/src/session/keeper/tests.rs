@@ -3,15 +3,15 @@
 mod dispatcher;
 
 use model::fact::Outcome;
+use outbound::{Client, Resolver};
 use proto::v1::to_agent::Message;
+use recorder::{Answer, Recorder, ok, status};
 use tonic::{Code, Status};
 
 use self::dispatcher::{Dispatcher, delivery};
 use super::*;
 use crate::allow::Allow;
 use crate::server::Trust;
-use outbound::Client;
-use recorder::{Answer, Recorder, ok, status};
 
 /// An agent at work.
 struct Agent {
@@ -30,7 +30,7 @@ impl Agent {
         let credentials = Credentials::new("key".into(), "hush".to_owned().into());
         let buckets = buckets.iter().map(|name| (*name).to_owned()).collect();
         let subscription = Subscription { buckets, group: "blue".into(), credits: 4 };
-        let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new())), Allow::default());
+        let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System), Allow::default());
         let (stop, health) = (Stop::new(), Health::default());
         let mut keeper = Keeper::new(server, credentials, subscription, worker.clone(), health.clone());
         keeper.with.room = Arc::new(Semaphore::new(room_bytes));

@@ -1,20 +1,37 @@
 //! Tests of attempts against real sockets.
 
+mod answers;
+mod guarded;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use model::request::Header;
+use recorder::{Recorder, ok, status};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::*;
 use crate::body::Piece;
-use recorder::{Answer, Recorder, ok, status};
+
+/// Lets everything through, or nothing.
+struct All(Result<(), Reason>);
+
+impl Guard for All {
+    fn check_host(&self, _host: &str) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    fn check_address(&self, _address: SocketAddr) -> Result<(), Reason> {
+        self.0
+    }
+}
 
 fn client() -> Client {
-    Client::new(Tls::new(b"http/1.1", Vec::new()))
+    Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System)
 }
 
 fn lines(lines: &[(&str, &str)]) -> Vec<Header> {
@@ -31,7 +48,7 @@ fn request(url: &str, parts: &[(&str, &str)], body: Body, body_bytes: u64) -> Re
         parts.push(("Content-LENGTH", &length));
     }
     let head = Head::new("POST", &target, &lines(&parts), body_bytes).unwrap();
-    Request { destination, verify: true, head, body, timeout: Duration::from_secs(30) }
+    Request { destination, verify: true, head, body, timeout: Duration::from_secs(30), keep: Keep::Status }
 }
 
 fn post(url: &str, body: &'static [u8]) -> Request {
@@ -39,7 +56,7 @@ fn post(url: &str, body: &'static [u8]) -> Request {
 }
 
 async fn send(client: &Client, request: Request) -> Outcome {
-    client.send(request, |_| true).await
+    client.send(request, &All(Ok(()))).await.outcome
 }
 
 #[tokio::test]
@@ -109,10 +126,12 @@ async fn statuses_are_outcomes_and_redirects_are_not_followed() {
     let next = AtomicUsize::new(0);
     let statuses = [204, 301, 404, 500, 503];
     let mut to = Recorder::start(move |_| match statuses.get(next.fetch_add(1, Ordering::SeqCst)) {
-        Some(301) => Answer::Bytes(b"HTTP/1.1 301 X\r\nLocation: /away\r\ncontent-length: 0\r\n\r\n".to_vec()),
-        Some(204) => Answer::Bytes(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 X\r\n\r\n".to_vec()),
+        Some(301) => {
+            recorder::Answer::Bytes(b"HTTP/1.1 301 X\r\nLocation: /away\r\ncontent-length: 0\r\n\r\n".to_vec())
+        }
+        Some(204) => recorder::Answer::Bytes(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 X\r\n\r\n".to_vec()),
         Some(code) => status(*code),
-        None => Answer::Silence,
+        None => recorder::Answer::Silence,
     })
     .await;
     let client = client();
@@ -127,8 +146,8 @@ async fn statuses_are_outcomes_and_redirects_are_not_followed() {
 async fn a_request_lost_on_a_used_connection_is_made_once_more_on_a_fresh_one() {
     let mut to = Recorder::start(|recorded| match (recorded.connection, &recorded.body[..]) {
         (0, b"first") => ok(),
-        (0, _) => Answer::Last(Vec::new()),
-        (_, b"lost twice") => Answer::Last(Vec::new()),
+        (0, _) => recorder::Answer::Last(Vec::new()),
+        (_, b"lost twice") => recorder::Answer::Last(Vec::new()),
         _ => ok(),
     })
     .await;
@@ -152,7 +171,7 @@ async fn a_connection_that_broke_within_the_head_is_broken_and_after_it_answered
         (b"HTTP/1.1 500 X\r\n\r\nuntil the end", Outcome::Answered(500)),
         (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", Outcome::Answered(101)),
     ] {
-        let to = Recorder::start(move |_| Answer::Last(answer.to_vec())).await;
+        let to = Recorder::start(move |_| recorder::Answer::Last(answer.to_vec())).await;
         assert_eq!(send(&client(), post(&to.url(), b"x")).await, expected, "{}", String::from_utf8_lossy(answer));
     }
 }
@@ -162,7 +181,7 @@ async fn an_answer_without_end_is_answered_and_costs_the_connection() {
     let mut to = Recorder::start(|_| {
         let mut answer = b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n".to_vec();
         answer.resize(answer.len() + (1 << 21), b'x');
-        Answer::Bytes(answer)
+        recorder::Answer::Bytes(answer)
     })
     .await;
     let client = client();
@@ -205,7 +224,7 @@ async fn who_refuses_is_told_from_who_is_not_there() {
 
 #[tokio::test]
 async fn silence_is_timed_out_and_the_connection_is_closed() {
-    let mut to = Recorder::start(|_| Answer::Silence).await;
+    let mut to = Recorder::start(|_| recorder::Answer::Silence).await;
     let client = client();
     for connection in 0..2 {
         let mut request = post(&to.url(), b"x");
@@ -219,10 +238,12 @@ async fn silence_is_timed_out_and_the_connection_is_closed() {
 async fn an_address_that_is_not_allowed_gets_no_connection() {
     let mut to = Recorder::start(|_| ok()).await;
     let client = client();
-    assert_eq!(client.send(post(&to.url(), b""), |_| false).await, Outcome::NotAllowed);
+    let nowhere = All(Err(Reason::Private));
+    let refused = Finished { outcome: Outcome::NotAllowed, reason: Some(Reason::Private), answer: None };
+    assert_eq!(client.send(post(&to.url(), b""), &nowhere).await, refused);
     assert_eq!(send(&client, post(&to.url(), b"")).await, Outcome::Answered(200));
     to.next().await;
-    assert_eq!(client.send(post(&to.url(), b""), |_| false).await, Outcome::NotAllowed, "nor one that is open");
+    assert_eq!(client.send(post(&to.url(), b""), &nowhere).await, refused, "nor one that is open");
     assert!(to.is_quiet());
 }
 
@@ -256,6 +277,6 @@ async fn certificates_are_verified_unless_the_output_says_otherwise() {
     unverified.verify = false;
     assert_eq!(send(&unknown, unverified).await, Outcome::Answered(200));
     assert_eq!(send(&unknown, post(&url, b"")).await, Outcome::NotConnected, "an unverified connection stays apart");
-    let known = Client::new(Tls::new(b"http/1.1", vec![made.cert.der().clone()]));
+    let known = Client::new(Tls::new(b"http/1.1", vec![made.cert.der().clone()]), Resolver::System);
     assert_eq!(send(&known, post(&url, b"")).await, Outcome::Answered(200));
 }
