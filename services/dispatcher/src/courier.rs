@@ -212,6 +212,10 @@ impl Courier {
                 self.withdraw(event);
                 self.end(event, Ending::Failed, Some(Reason::Unreadable));
             }
+            Err(NotHanded::Rejected) => {
+                self.withdraw(event);
+                self.end(event, Ending::Rejected, Some(Reason::Rules));
+            }
             Err(NotHanded::Later(error)) => {
                 self.withdraw(event);
                 self.book.put_back(event);

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::answer::{ANSWER_CARRIED_BYTES_MAX, ANSWER_KEPT_BYTES_MAX};
 use model::record::Output;
+use model::request::Request;
+use model::rules::Verdict;
 use proto::v1;
 use proto::v1::to_agent::Message;
 use store::Store;
@@ -21,6 +23,8 @@ pub(crate) enum NotHanded {
     Unreadable(store::Error),
     /// Something that passes.
     Later(store::Error),
+    /// The output's rules do not let the event through.
+    Rejected,
     /// The session is gone; it says so to everyone itself.
     SessionGone,
 }
@@ -37,9 +41,19 @@ pub(crate) async fn hand(
     due: Due,
     output: Arc<Output>,
 ) -> Result<(), NotHanded> {
-    match session.line() {
-        Line::Agent(line) => to_agent(&store, line, key, number, due, &output).await,
+    let request = open(&store, key, &due).await?;
+    if let Some(Verdict::Reject(_)) = output.rules.as_ref().map(|rules| rules.evaluate(&request)) {
+        return Err(NotHanded::Rejected);
     }
+    match session.line() {
+        Line::Agent(line) => to_agent(&store, line, key, number, due, request, &output).await,
+    }
+}
+
+async fn open(store: &Store, key: CursorKey, due: &Due) -> Result<Request, NotHanded> {
+    let pulled = &due.pulled;
+    let opened = store.events().open(key.bucket, pulled.event, pulled.input, pulled.sealed.clone()).await;
+    opened.map_err(sort)
 }
 
 async fn to_agent(
@@ -48,12 +62,11 @@ async fn to_agent(
     key: CursorKey,
     number: u64,
     due: Due,
+    mut request: Request,
     output: &Output,
 ) -> Result<(), NotHanded> {
     let Due { pulled, attempt } = due;
     let event = pulled.event;
-    let opened = store.events().open(key.bucket, event, pulled.input, pulled.sealed).await;
-    let mut request = opened.map_err(sort)?;
     let chunks = request.chunks.take();
     let delivery = v1::Delivery {
         number,

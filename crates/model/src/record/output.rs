@@ -8,6 +8,7 @@ use super::bucket::Bucket;
 use super::policy::{Circuit, Durability, Order, Paused, Throttle};
 use super::yes;
 use crate::id::{AccountId, BucketId, OutputId};
+use crate::rules::Rules;
 use crate::time::UnixMs;
 
 /// How long an attempt may take unless the output says otherwise, in seconds.
@@ -52,6 +53,9 @@ pub struct Output {
     /// Headers that replace those of the caller, in order.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
+    /// Which events it wants; without rules it wants all.
+    #[serde(default)]
+    pub rules: Option<Rules>,
     /// Keeps trying for longer than the window.
     #[serde(default)]
     pub durability: Durability,
@@ -97,6 +101,7 @@ impl Output {
             retries: 0,
             tls_verification: true,
             headers: Vec::new(),
+            rules: None,
             durability: Durability::default(),
             throttle: Throttle::default(),
             order: Order::default(),
