@@ -96,7 +96,7 @@ impl Front {
 }
 
 impl App for Front {
-    async fn call(&self, request: Request<Incoming>, head: Option<RawHead>, peer: Peer) -> Response<Body> {
+    async fn call(&self, mut request: Request<Incoming>, head: Option<RawHead>, peer: Peer) -> Response<Body> {
         let purpose = Purpose::of(request.method(), request.uri().path(), request.headers());
         match purpose {
             Purpose::Live => return answer(StatusCode::OK, TEXT, "live\n"),
@@ -106,6 +106,7 @@ impl App for Front {
         let Some(services) = self.services.get() else {
             return starting();
         };
+        request.extensions_mut().insert(dispatcher::Peer(peer.address.ip().to_canonical()));
         match purpose {
             Purpose::Webhook => match &services.ingress {
                 Some(ingress) => {

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::SessionId;
+use model::{DispatcherId, SessionId};
 use store::Store;
 use store::fact::CursorKey;
 use telemetry::Stop;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::courier::{self, ToCourier};
+use crate::presence::Presence;
 use crate::session::Session;
 
 /// How many cursors are set up at once: NATS drops everything that is asked of it when too many
@@ -24,11 +26,13 @@ pub(crate) struct Hub {
 }
 
 struct Inner {
+    id: DispatcherId,
     store: Store,
     stop: Stop,
     tasks: TaskTracker,
     setups: Semaphore,
     couriers: Mutex<HashMap<CursorKey, Courier>>,
+    presence: Presence,
 }
 
 struct Courier {
@@ -39,13 +43,25 @@ struct Courier {
 impl Hub {
     pub(crate) fn new(store: Store, stop: Stop) -> Self {
         let inner = Inner {
+            id: DispatcherId(Uuid::new_v4()),
             store,
             stop,
             tasks: TaskTracker::new(),
             setups: Semaphore::new(SETUPS_MAX),
             couriers: Mutex::default(),
+            presence: Presence::default(),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Names this dispatcher among those that are there.
+    pub(crate) fn id(&self) -> DispatcherId {
+        self.inner.id
+    }
+
+    /// What is said of the sessions and cursors here.
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.inner.presence
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -8,6 +8,7 @@
 //! - `courier` is the task that works on one cursor: it takes events from the store, hands them to
 //!   the sessions of the cursor's group, and turns outcomes into facts. Its decisions are in `book`.
 //! - `hub` brings sessions and couriers together.
+//! - `presence` says who is here, to the other dispatchers and to people.
 //! - `caretaker` ends what became too old on cursors that have no session.
 //!
 //! Not needed for correctness: anything in here. A dispatcher that dies loses nothing; what it had
@@ -20,6 +21,7 @@ mod courier;
 mod delivery;
 mod gate;
 mod hub;
+mod presence;
 mod session;
 
 use std::time::Duration;
@@ -29,7 +31,7 @@ use proto::v1::agent_server::AgentServer;
 use store::Store;
 use telemetry::Stop;
 
-pub use session::Sessions;
+pub use session::{Peer, Sessions};
 
 /// How long a stopping dispatcher waits for what its agents have in hand.
 pub const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -56,7 +58,7 @@ impl Dispatcher {
     /// Works until told to stop; then lets the agents finish what they have in hand, gives the
     /// rest back, and returns.
     pub async fn run(&self) {
-        caretaker::run(&self.hub).await;
+        tokio::join!(caretaker::run(&self.hub), presence::run(&self.hub));
         self.hub.finished().await;
     }
 }

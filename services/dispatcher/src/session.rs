@@ -4,6 +4,7 @@ mod serve;
 mod subscription;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -37,6 +38,11 @@ const CREDITS_MAX: u32 = 4096;
 const GROUP_BYTES_MAX: usize = 128;
 /// The most buckets that a hello may name.
 const BUCKETS_MAX: usize = 1000;
+
+/// The address that a session comes from; whoever accepts its connection puts it into the
+/// extensions of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
 
 /// A session, as couriers see it.
 pub(crate) struct Session {
@@ -223,11 +229,12 @@ impl Agent for Sessions {
             return Err(Status::unavailable("this dispatcher is not ready yet"));
         }
         let identity = gate::admit(self.hub.store(), request.metadata()).await?;
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.to_string()).unwrap_or_default();
         let mut inbound = request.into_inner();
         let hello = hello(&mut inbound).await?;
         let (tx, rx) = mpsc::channel(UNREAD_MAX);
         let session = Arc::new(Session::new(hello.credits, Line::Agent(tx.clone())));
-        let served = serve::Served::open(self.hub.clone(), session, tx, identity, hello, inbound).await?;
+        let served = serve::Served::open(self.hub.clone(), session, tx, identity, hello, peer, inbound).await?;
         self.hub.tasks().spawn(served.run());
         Ok(Response::new(Box::pin(ReceiverStream::new(rx))))
     }

@@ -10,6 +10,7 @@ use model::reason::Reason;
 use proto::v1::to_agent::Message;
 use proto::v1::{self, FromAgent, ToAgent, from_agent};
 use store::directory::Key;
+use store::presence::SessionSeen;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tonic::{Status, Streaming};
@@ -34,6 +35,8 @@ pub(super) struct Served {
     identity: Identity,
     inbound: Streaming<FromAgent>,
     subscription: Subscription,
+    /// What others are told of it.
+    seen: SessionSeen,
     changes: broadcast::Receiver<Key>,
     heard: Instant,
     renew_at: Instant,
@@ -50,6 +53,7 @@ impl Served {
         line: AgentLine,
         identity: Identity,
         hello: v1::Hello,
+        peer: String,
         inbound: Streaming<FromAgent>,
     ) -> Result<Self, Status> {
         let changes = hub.store().directory().changes();
@@ -62,13 +66,25 @@ impl Served {
             session_token: identity.session_token.clone().map(session_token),
         };
         send(&line, Message::Welcome(welcome)).await.map_err(|_| Status::cancelled("the agent is gone"))?;
-        info!(session = %session.id(), token = %identity.token, version = hello.agent_version, "a session opened");
+        info!(session = %session.id(), token = %identity.token, version = hello.agent_version.as_str(), "a session opened");
         let renew_at = match &identity.session_token {
             Some((_, expires_at)) => half_way(*expires_at),
             // It came with a session token of unknown age.
             None => Instant::now(),
         };
-        Ok(Self { hub, session, line, identity, inbound, subscription, changes, heard: Instant::now(), renew_at })
+        let seen = SessionSeen {
+            id: session.id(),
+            account: identity.account,
+            token: identity.token,
+            kind: "agent".to_owned(),
+            version: hello.agent_version,
+            peer,
+            buckets: subscription.bucket_names(),
+            group: subscription.group_name().to_owned(),
+            since: clock::now(),
+        };
+        let heard = Instant::now();
+        Ok(Self { hub, session, line, identity, inbound, subscription, seen, changes, heard, renew_at })
     }
 
     /// Serves the session until it ends.
@@ -76,13 +92,14 @@ impl Served {
         let end = self.serve().await;
         self.session.close();
         self.subscription.end();
+        self.hub.presence().session_gone(self.session.id());
         info!(session = %self.session.id(), reason = end.message(), "a session ended");
         // An agent that does not read must not keep us.
         let _ = timeout(LAST_WORD_WAIT, self.line.send(Err(end))).await;
     }
 
     async fn serve(&mut self) -> Status {
-        self.subscription.bring_up_to_date().await;
+        self.bring_up_to_date().await;
         let stop = self.hub.stop().clone();
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -133,8 +150,14 @@ impl Served {
             Err(RecvError::Closed) => return Err(Status::unavailable("the directory is gone")),
         }
         self.check_token()?;
-        self.subscription.bring_up_to_date().await;
+        self.bring_up_to_date().await;
         Ok(())
+    }
+
+    async fn bring_up_to_date(&mut self) {
+        self.subscription.bring_up_to_date().await;
+        self.seen.buckets = self.subscription.bucket_names();
+        self.hub.presence().session(self.seen.clone());
     }
 
     fn check_token(&self) -> Result<(), Status> {

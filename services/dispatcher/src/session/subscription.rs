@@ -58,6 +58,11 @@ impl Subscription {
         Ok(this)
     }
 
+    /// The name of the group that the session belongs to.
+    pub(super) fn group_name(&self) -> &str {
+        &self.group_name
+    }
+
     /// The names of the buckets that are subscribed to now.
     pub(super) fn bucket_names(&self) -> Vec<String> {
         self.buckets().iter().map(|b| b.name.to_string()).collect()
