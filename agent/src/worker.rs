@@ -109,16 +109,19 @@ impl Worker {
         let attempt = delivery.attempt;
         let Begun::Here(under_way) = self.ledger.begin(attempt, ticket, Instant::now()) else { return };
         let started = Instant::now();
-        let outcome = match request::make(*delivery, body, &self.allow) {
-            Ok((request, permit)) => self.client.send(request, &permit).await.outcome,
+        let (outcome, answer) = match request::make(*delivery, body, &self.allow) {
+            Ok((request, permit)) => {
+                let finished = self.client.send(request, &permit).await;
+                (finished.outcome, finished.answer.map(Arc::new))
+            }
             Err(reason) => {
                 tracing::warn!(event = %attempt.event, output = %attempt.output, %reason, "attempt not allowed");
-                Outcome::NotAllowed
+                (Outcome::NotAllowed, None)
             }
         };
         let duration_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
         log(attempt, outcome, duration_ms);
-        under_way.finish(Ended { attempt, outcome, duration_ms }, Instant::now());
+        under_way.finish(Ended { attempt, outcome, duration_ms, answer }, Instant::now());
     }
 }
 

@@ -227,8 +227,10 @@ impl Live {
         {
             self.unsure.pop_front();
         }
-        self.unsure.push_back((ended, now));
-        self.say(v1::from_agent::Message::Outcome(v1::Outcome::new(number, ended.outcome, ended.duration_ms)));
+        let answer = ended.answer.as_deref().cloned();
+        let outcome = v1::Outcome::new(number, ended.outcome, ended.duration_ms).with_answer(answer);
+        self.unsure.push_back((ended.without_answer(), now));
+        self.say(v1::from_agent::Message::Outcome(outcome));
     }
 
     fn beat(&self) {

@@ -190,6 +190,7 @@ fn parse(delivery: v1::Delivery) -> Option<Delivery> {
         attempt,
         request: delivery.request?.into(),
         destination: delivery.destination?,
+        answer_bytes_max: delivery.answer_bytes_max,
     })
 }
 

@@ -1,5 +1,8 @@
 //! What a session asks for, and the way back.
 
+use std::sync::Arc;
+
+use model::answer::Answer;
 use model::fact::Outcome;
 use model::request::Request;
 use model::{EventId, OutputId};
@@ -29,6 +32,8 @@ pub struct Delivery {
     pub request: Request,
     /// Where it goes, and how.
     pub destination: v1::Destination,
+    /// How much of the body of the answer is wanted, in bytes; 0 for none of the answer.
+    pub answer_bytes_max: u32,
 }
 
 /// One attempt to make.
@@ -45,7 +50,7 @@ pub struct Job {
 }
 
 /// An attempt that is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
     /// Which attempt.
     pub attempt: Attempt,
@@ -53,10 +58,19 @@ pub struct Ended {
     pub outcome: Outcome,
     /// How long it took, in milliseconds.
     pub duration_ms: u32,
+    /// What the destination answered, if that was wanted.
+    pub answer: Option<Arc<Answer>>,
+}
+
+impl Ended {
+    /// The same without the answer, which is too large to remember.
+    pub fn without_answer(self) -> Self {
+        Self { answer: None, ..self }
+    }
 }
 
 /// What a session hears of one of its deliveries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The number of the delivery.
     pub number: u64,

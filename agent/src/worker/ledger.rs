@@ -72,8 +72,9 @@ impl Ledger {
 
 impl Books {
     fn remember(&mut self, ended: Ended, now: Instant) {
-        self.remembered.insert(ended.attempt, (ended, now));
-        self.order.push_back((ended.attempt, now));
+        let attempt = ended.attempt;
+        self.remembered.insert(attempt, (ended.without_answer(), now));
+        self.order.push_back((attempt, now));
         while self.order.front().is_some_and(|(_, at)| self.order.len() > REMEMBERED_MAX || is_old(*at, now)) {
             let Some((attempt, at)) = self.order.pop_front() else { break };
             if self.remembered.get(&attempt).is_some_and(|(_, since)| *since == at) {
@@ -94,7 +95,7 @@ impl UnderWay<'_> {
         self.is_finished = true;
         let mut books = self.ledger.lock();
         let tickets = books.under_way.remove(&self.attempt).unwrap_or_default();
-        let reported = tickets.into_iter().filter_map(|ticket| ticket.report(ended).then_some(())).count() > 0;
+        let reported = tickets.into_iter().filter_map(|ticket| ticket.report(ended.clone()).then_some(())).count() > 0;
         if !reported {
             books.remember(ended, now);
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::answer::ANSWER_CARRIED_BYTES_MAX;
 use model::destination::{Destination, InvalidDestination, PathEscapes};
 use model::header;
 use model::record::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
@@ -32,7 +33,7 @@ pub(super) enum NotMade {
 
 /// The request that the delivery asks for, and the addresses to which it may go.
 pub(super) fn make(delivery: Delivery, body: Body, allow: &Allow) -> Result<(Request, Permit), NotMade> {
-    let Delivery { attempt, request, destination: asked, .. } = delivery;
+    let Delivery { attempt, request, destination: asked, answer_bytes_max, .. } = delivery;
     let destination = Destination::parse(&asked.url)?;
     let target = destination.target(&request.extra_path, request.query.as_deref(), asked.lock_path)?;
     let permit = allow.permit(&destination, &target).ok_or(NotMade::NotListed)?;
@@ -43,7 +44,12 @@ pub(super) fn make(delivery: Delivery, body: Body, allow: &Allow) -> Result<(Req
     let head = Head::new(&request.method, &target, &lines, request.body_bytes)?;
     let verify = asked.tls_verification;
     let timeout = timeout(asked.timeout_ms);
-    Ok((Request { destination, verify, head, body, timeout, keep: Keep::Status }, permit))
+    let keep = match usize::try_from(answer_bytes_max) {
+        Ok(0) => Keep::Status,
+        Ok(bytes) => Keep::Answer { body_bytes_max: bytes.min(ANSWER_CARRIED_BYTES_MAX) },
+        Err(_) => Keep::Answer { body_bytes_max: ANSWER_CARRIED_BYTES_MAX },
+    };
+    Ok((Request { destination, verify, head, body, timeout, keep }, permit))
 }
 
 fn timeout(ms: u32) -> Duration {

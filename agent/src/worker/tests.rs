@@ -72,6 +72,24 @@ fn delivery(number: u64, url: &str) -> Delivery {
             tls_verification: true,
             ..Default::default()
         },
+        answer_bytes_max: 0,
+    }
+}
+
+#[tokio::test]
+async fn the_answer_is_reported_as_far_as_it_is_wanted() {
+    let to = Recorder::start(|_| {
+        Answer::Bytes(b"HTTP/1.1 201 Made\r\nX-Made: yes\r\nContent-Length: 6\r\n\r\nbanana".to_vec())
+    })
+    .await;
+    let mut harness = Harness::new(&[]);
+    for (number, wanted, expected) in [(1, 0, None), (2, 3, Some("ban")), (3, 100, Some("banana"))] {
+        harness.take(Delivery { answer_bytes_max: wanted, ..delivery(number, &to.url()) });
+        let ended = harness.reports.recv().await.unwrap().ended.unwrap();
+        assert_eq!(ended.outcome, Outcome::Answered(201));
+        let body = ended.answer.as_ref().map(|answer| answer.body.as_ref());
+        assert_eq!(body, expected.map(str::as_bytes), "{wanted} wanted");
+        assert!(ended.answer.is_none_or(|answer| answer.status == 201 && answer.body_bytes == 6));
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::job::Report;
 use super::*;
 
 const ATTEMPT: Attempt = Attempt { event: EventId(Uuid::nil()), output: OutputId(Uuid::nil()), number: 1 };
-const ENDED: Ended = Ended { attempt: ATTEMPT, outcome: Outcome::Answered(200), duration_ms: 7 };
+const ENDED: Ended = Ended { attempt: ATTEMPT, outcome: Outcome::Answered(200), duration_ms: 7, answer: None };
 
 fn ticket() -> (Ticket, mpsc::UnboundedReceiver<Report>) {
     let (tx, rx) = mpsc::unbounded_channel();
