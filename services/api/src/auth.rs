@@ -47,13 +47,20 @@ impl Caller {
         bucket.account == self.token.account && self.token.scopes.allow_bucket(&bucket.name)
     }
 
-    /// Refuses a token that is limited to some buckets or tunnels: it could make itself one that is not.
+    /// Whether a session of that token is there for this caller: any of the account, or with scopes
+    /// those of its own token.
+    pub(crate) fn sees_session_of(&self, token: TokenId) -> bool {
+        token == self.token.id || self.require_no_scopes().is_ok()
+    }
+
+    /// Refuses a token that is limited to some buckets or tunnels: with what is the whole account's
+    /// it could reach more than that.
     pub(crate) fn require_no_scopes(&self) -> Result<(), Error> {
         let scopes = &self.token.scopes;
         if scopes.buckets.is_empty() && scopes.tunnels.is_empty() {
             return Ok(());
         }
-        Err(Error::Forbidden("this token has scopes; tokens are managed with one that has none"))
+        Err(Error::Forbidden("this token has scopes; what is the whole account's is managed with one that has none"))
     }
 }
 

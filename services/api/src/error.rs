@@ -34,6 +34,9 @@ pub(crate) enum Error {
     /// The name is taken, the thing is in use, or there are as many as there may be: 412.
     #[error("{0}")]
     Precondition(String),
+    /// A name that nobody may have here: 451.
+    #[error("{0}")]
+    NotToBeHad(&'static str),
     /// Others changed the same thing again and again meanwhile: 409.
     #[error("changed by someone else at the same time; read it and try again")]
     Contended,
@@ -74,6 +77,7 @@ impl Error {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Precondition(_) => StatusCode::PRECONDITION_FAILED,
+            Self::NotToBeHad(_) => StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
             Self::Contended => StatusCode::CONFLICT,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

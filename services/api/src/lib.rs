@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use store::Store;
 use store::directory::Directory;
+use tokio::sync::Semaphore;
 
 use auth::Gate;
 pub use routes::router;
@@ -49,6 +50,7 @@ struct Inner {
     store: Store,
     gate: Gate,
     public_url: String,
+    hashing: Semaphore,
 }
 
 impl Api {
@@ -58,7 +60,8 @@ impl Api {
     /// When the operating system gives no random bytes.
     pub fn new(store: Store, config: Config) -> Result<Self, crypto::Error> {
         let public_url = config.public_url.trim_end_matches('/').to_owned();
-        Ok(Self { inner: Arc::new(Inner { store, gate: Gate::new()?, public_url }) })
+        let (gate, hashing) = (Gate::new()?, Semaphore::new(limits::HASHES_MAX));
+        Ok(Self { inner: Arc::new(Inner { store, gate, public_url, hashing }) })
     }
 
     fn store(&self) -> &Store {
@@ -71,6 +74,21 @@ impl Api {
 
     fn gate(&self) -> &Gate {
         &self.inner.gate
+    }
+
+    /// Whose turn it is to spend processor time on bcrypt.
+    fn hashing(&self) -> &Semaphore {
+        &self.inner.hashing
+    }
+
+    /// The host in the address that callers know, without port; empty if it has none.
+    fn public_host(&self) -> &str {
+        let url = self.public_url();
+        let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+        match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        }
     }
 
     fn public_url(&self) -> &str {

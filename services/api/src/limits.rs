@@ -16,6 +16,24 @@ pub const HEADERS_MAX: usize = 64;
 pub const HEADERS_BYTES_MAX: usize = 16 * 1024;
 /// The most further attempts that an output asks for; the window of its bucket ends them before that.
 pub const RETRIES_MAX: i32 = 1000;
+/// The most waits in a schedule of an output's own: one a day, for longer than anything is kept.
+pub const DELAYS_MAX: usize = 64;
+/// The longest time that an output's policy may name, in nanoseconds: 30 days.
+pub const DURATION_NS_MAX: u64 = 30 * 24 * 3600 * 1_000_000_000;
+/// The longest time that an output's circuit may name, in seconds: 30 days.
+pub const CIRCUIT_SECONDS_MAX: u32 = 30 * 24 * 3600;
+/// The most attempts, deliveries or failures that an output's policy may count to.
+pub const COUNT_MAX: u32 = 1_000_000;
+/// The longest beginning of a path that an input answers to, in bytes.
+pub const PATH_PREFIX_BYTES_MAX: usize = 512;
+/// The most secrets that may have signed a webhook: one of now, and those before a rotation.
+pub const SIGNING_SECRETS_MAX: usize = 8;
+/// The longest secret, or part of a scheme, of a signature, in bytes: a public key in PEM fits.
+pub const SIGNING_BYTES_MAX: usize = 4 * 1024;
+/// The largest difference of clocks that a signature may be allowed, in seconds: a day.
+pub const TOLERANCE_SECONDS_MAX: u32 = 24 * 3600;
+/// How many secrets are hashed at a time: bcrypt takes a processor for itself.
+pub(crate) const HASHES_MAX: usize = 2;
 /// The most names in one list of a token's scopes.
 pub const SCOPE_NAMES_MAX: usize = 1000;
 /// The most buckets of one account. `GET /v1/buckets` answers with all of them at once.
@@ -24,6 +42,10 @@ pub const BUCKETS_PER_ACCOUNT_MAX: usize = 10_000;
 pub const INPUTS_PER_BUCKET_MAX: usize = 1000;
 /// The most outputs of one bucket: each webhook is one delivery for each of them.
 pub const OUTPUTS_PER_BUCKET_MAX: usize = 1000;
+/// The most domains of one account.
+pub const DOMAINS_PER_ACCOUNT_MAX: usize = 1000;
+/// The most integrations of one account: each trouble is posted to all that want to know.
+pub const INTEGRATIONS_PER_ACCOUNT_MAX: usize = 100;
 /// The most tokens of one account.
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 1000;
 

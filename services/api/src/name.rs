@@ -28,6 +28,8 @@ pub(crate) enum Space {
     Inputs(AccountId, BucketId),
     /// The outputs of a bucket.
     Outputs(AccountId, BucketId),
+    /// The domains of all accounts.
+    Domains,
 }
 
 impl Space {
@@ -88,6 +90,10 @@ impl Space {
                 let all = directory.outputs_of(bucket).into_iter();
                 all.filter(|output| output.record.name == name).map(|output| output.record.id.0).collect()
             }
+            Self::Domains => {
+                let all = directory.domains().into_iter();
+                all.filter(|domain| domain.record.domain == name).map(|domain| domain.record.id.0).collect()
+            }
         }
     }
 
@@ -96,6 +102,7 @@ impl Space {
             Self::Buckets(_) => "bucket",
             Self::Inputs(..) => "input",
             Self::Outputs(..) => "output",
+            Self::Domains => "domain",
         };
         Error::Precondition(format!("{noun} with name '{name}' already exists"))
     }
@@ -103,6 +110,8 @@ impl Space {
     fn account(self) -> AccountId {
         match self {
             Self::Buckets(account) | Self::Inputs(account, _) | Self::Outputs(account, _) => account,
+            // Nobody's: what they share is not of one account.
+            Self::Domains => AccountId(Uuid::nil()),
         }
     }
 
@@ -111,6 +120,7 @@ impl Space {
             Self::Buckets(_) => "bucket".to_owned(),
             Self::Inputs(_, bucket) => format!("input.{}", bucket.0.simple()),
             Self::Outputs(_, bucket) => format!("output.{}", bucket.0.simple()),
+            Self::Domains => "domain".to_owned(),
         }
     }
 }

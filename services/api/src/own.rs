@@ -1,8 +1,8 @@
 //! Finds what belongs to a caller. What belongs to others is not there, and neither is what lies
 //! outside of the caller's scopes.
 
-use model::record::{Bucket, Input, Output, Token};
-use model::{BucketId, InputId, OutputId, TokenId};
+use model::record::{Bucket, Domain, Input, Integration, Output, Token};
+use model::{AccountId, BucketId, DomainId, InputId, IntegrationId, OutputId, TokenId};
 use store::directory::{Directory, Versioned};
 
 use crate::auth::Caller;
@@ -36,6 +36,12 @@ pub(crate) fn input(
     directory.input(id).filter(|input| input.record.bucket == bucket_id).ok_or(Error::NotFound("input"))
 }
 
+/// Every input of an account, in no order.
+pub(crate) fn inputs(directory: &Directory, account: AccountId) -> Vec<Versioned<Input>> {
+    let buckets = directory.buckets_of(account).into_iter();
+    buckets.flat_map(|bucket| directory.inputs_of(bucket.record.id)).collect()
+}
+
 /// An output of a bucket of a caller.
 ///
 /// # Errors
@@ -56,4 +62,42 @@ pub(crate) fn output(
 pub(crate) fn token(directory: &Directory, caller: &Caller, id: TokenId) -> Result<Versioned<Token>, Error> {
     let token = directory.token(id).filter(|token| token.record.account == caller.account());
     token.ok_or(Error::NotFound("token"))
+}
+
+/// The domains of the caller's account, oldest first.
+pub(crate) fn domains(directory: &Directory, caller: &Caller) -> Vec<Versioned<Domain>> {
+    let mut domains = directory.domains();
+    domains.retain(|domain| domain.record.account == caller.account());
+    domains.sort_by_key(|domain| (domain.record.created_at, domain.record.id));
+    domains
+}
+
+/// A domain of the caller's account.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(crate) fn domain(directory: &Directory, caller: &Caller, id: DomainId) -> Result<Versioned<Domain>, Error> {
+    let domain = directory.domain(id).filter(|domain| domain.record.account == caller.account());
+    domain.ok_or(Error::NotFound("domain"))
+}
+
+/// The integrations of the caller's account, oldest first.
+pub(crate) fn integrations(directory: &Directory, caller: &Caller) -> Vec<Versioned<Integration>> {
+    let mut integrations = directory.integrations();
+    integrations.retain(|integration| integration.record.account == caller.account());
+    integrations.sort_by_key(|integration| (integration.record.created_at, integration.record.id));
+    integrations
+}
+
+/// An integration of the caller's account.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(crate) fn integration(
+    directory: &Directory,
+    caller: &Caller,
+    id: IntegrationId,
+) -> Result<Versioned<Integration>, Error> {
+    let integration = directory.integration(id).filter(|integration| integration.record.account == caller.account());
+    integration.ok_or(Error::NotFound("integration"))
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tracing::{Instrument, debug, info_span};
 use uuid::Uuid;
 
@@ -33,7 +34,15 @@ impl Body {
         Fields::parse(&self.0)
     }
 
-    /// The same, for a route that may be called without a body.
+    /// The JSON that it is, whatever its content type says.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub(crate) fn json(&self) -> Result<Value, Error> {
+        serde_json::from_slice(&self.0).map_err(|error| Error::Invalid(format!("the body is not valid JSON: {error}")))
+    }
+
+    /// As [`Body::fields`], for a route that may be called without a body.
     ///
     /// # Errors
     /// [`Error::Invalid`].

@@ -2,14 +2,17 @@
 
 mod account;
 mod bucket;
+mod client;
+mod domain;
 mod input;
+mod integration;
 mod output;
 mod token;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{MethodRouter, get, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
 
 use crate::Api;
 use crate::error::Error;
@@ -28,14 +31,24 @@ pub fn router(api: Api) -> Router {
 }
 
 /// A list, so that tests can ask every route for what no route may give.
-pub(crate) fn routes() -> [(&'static str, MethodRouter<Api>); 10] {
-    [
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
+    vec![
         ("/v1/buckets", get(bucket::list).post(bucket::create)),
         ("/v1/buckets/{id}", get(bucket::get).put(bucket::update).delete(bucket::delete)),
         ("/v1/buckets/{id}/inputs", get(input::list).post(input::create)),
         ("/v1/buckets/{id}/inputs/{input}", get(input::get).put(input::update).delete(input::delete)),
         ("/v1/buckets/{id}/outputs", get(output::list).post(output::create)),
         ("/v1/buckets/{id}/outputs/{output}", get(output::get).put(output::update).delete(output::delete)),
+        ("/v1/buckets/{id}/outputs/{output}/rules", put(output::set_rules).delete(output::clear_rules)),
+        ("/v1/domains", get(domain::list).post(domain::create)),
+        ("/v1/domains/{id}", delete(domain::delete)),
+        ("/v1/integrations", get(integration::list).post(integration::create)),
+        ("/v1/integrations/{id}", get(integration::get).put(integration::update).delete(integration::delete)),
+        ("/v1/integrations/{id}/buckets", post(integration::attach)),
+        ("/v1/integrations/{id}/buckets/{bucket}", delete(integration::detach)),
+        ("/v1/connected-clients", get(client::connected)),
+        ("/v1/groups", get(client::groups)),
+        ("/v1/regions", get(client::regions)),
         ("/v1/tokens", get(token::list).post(token::create)),
         ("/v1/tokens/{id}", put(token::update).delete(token::delete)),
         ("/v1/user/info", get(account::user_info)),

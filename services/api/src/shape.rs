@@ -9,11 +9,16 @@
 //! nothing that was asked for is silently left undone.
 
 pub(crate) mod account;
+pub(crate) mod auth;
 pub(crate) mod bucket;
+pub(crate) mod client;
+pub(crate) mod domain;
 mod fields;
 mod header;
 pub(crate) mod input;
+pub(crate) mod integration;
 pub(crate) mod output;
+mod policy;
 pub(crate) mod token;
 
 pub(crate) use fields::Fields;
@@ -36,7 +41,3 @@ impl Deleted {
 
 /// A list that is always empty: what it would hold is not built yet.
 type NoList = [(); 0];
-
-/// An object that is always empty: what it would hold is not built yet.
-#[derive(Default, Serialize)]
-struct NoObject {}

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use model::UnixMs;
-use model::record::{Bucket, Input, Output, Token};
+use model::record::{Bucket, Domain, Input, Integration, Output, Token};
 use store::directory::{Directory, Record, Versioned};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -156,6 +156,18 @@ impl Dated for Token {
     }
 }
 
+impl Dated for Domain {
+    fn set_updated_at(&mut self, now: UnixMs) {
+        self.updated_at = now;
+    }
+}
+
+impl Dated for Integration {
+    fn set_updated_at(&mut self, now: UnixMs) {
+        self.updated_at = now;
+    }
+}
+
 impl Named for Bucket {
     fn id(&self) -> Uuid {
         self.id.0
@@ -207,5 +219,23 @@ impl Named for Output {
 
     fn check_home(&self, directory: &Directory) -> Result<(), Error> {
         directory.bucket(self.bucket).map(drop).ok_or(Error::NotFound("bucket"))
+    }
+}
+
+impl Named for Domain {
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+
+    fn name(&self) -> &str {
+        &self.domain
+    }
+
+    fn space(&self) -> Space {
+        Space::Domains
+    }
+
+    fn check_home(&self, _: &Directory) -> Result<(), Error> {
+        Ok(())
     }
 }

@@ -1,12 +1,15 @@
 //! Buckets.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
-use model::record::{Bucket, Input, Output};
-use model::{BucketId, InputId};
+use model::record::{Bucket, Input, Integration, Output};
+use model::{AccountId, BucketId, CronId, InputId};
 use serde::Deserialize;
 use store::directory::{Directory, Record, Versioned};
 use uuid::Uuid;
@@ -15,6 +18,7 @@ use crate::auth::Caller;
 use crate::error::Error;
 use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, check_room};
 use crate::request::{At, Body};
+use crate::shape::auth::Said;
 use crate::shape::{self, Deleted};
 use crate::{Api, own, write};
 
@@ -25,7 +29,8 @@ const OUT_OF_SCOPE: Error = Error::Forbidden("this token's scopes do not have a 
 /// `GET /v1/buckets`
 pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Response {
     let buckets = own::buckets(api.directory(), &caller);
-    let parts: Vec<_> = buckets.iter().map(|bucket| Parts::of(&api, bucket.record.id)).collect();
+    let attached = Attached::of(api.directory(), caller.account());
+    let parts: Vec<_> = buckets.iter().map(|bucket| Parts::of(&api, &attached, bucket.record.id)).collect();
     let shown: Vec<_> = buckets.iter().zip(&parts).map(|(bucket, parts)| parts.show(&api, &bucket.record)).collect();
     Json(shown).into_response()
 }
@@ -33,22 +38,24 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Response {
 /// `POST /v1/buckets`: a bucket, with an input so that it can be used at once.
 pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -> Result<Response, Error> {
     let now = write::now();
-    let bucket = shape::bucket::read_new(&body.fields()?, caller.account(), BucketId(Uuid::new_v4()), now)?;
+    let fields = body.fields()?;
+    let mut bucket = shape::bucket::read_new(&fields, caller.account(), BucketId(Uuid::new_v4()), now)?;
+    let auth = Said::read(&fields)?;
     if !caller.sees(&bucket) {
         return Err(OUT_OF_SCOPE);
     }
     check_room(api.directory().buckets_of(caller.account()).len(), BUCKETS_PER_ACCOUNT_MAX, "buckets in this account")?;
+    auth.hashed(api.hashing()).await?.apply(&mut bucket.auth)?;
     write::create(api.directory(), &bucket).await?;
     let input = shape::input::plain(shape::input::DEFAULT_NAME, &bucket, InputId(Uuid::new_v4()), now);
     write::create(api.directory(), &input).await?;
-    let parts = Parts::of(&api, bucket.id);
-    Ok((StatusCode::CREATED, Json(parts.show(&api, &bucket))).into_response())
+    Ok((StatusCode::CREATED, shown(&api, &bucket)).into_response())
 }
 
 /// `GET /v1/buckets/{id}`
 pub(super) async fn get(State(api): State<Api>, caller: Caller, At(id): At<BucketId>) -> Result<Response, Error> {
     let bucket = own::bucket(api.directory(), &caller, id)?.record;
-    Ok(Json(Parts::of(&api, id).show(&api, &bucket)).into_response())
+    Ok(shown(&api, &bucket))
 }
 
 /// `PUT /v1/buckets/{id}`
@@ -60,14 +67,17 @@ pub(super) async fn update(
 ) -> Result<Response, Error> {
     let read = || own::bucket(api.directory(), &caller, id);
     read()?;
-    let change = shape::bucket::Change::read(&body.fields()?)?;
+    let fields = body.fields()?;
+    let change = shape::bucket::Change::read(&fields)?;
+    let auth = Said::read(&fields)?.hashed(api.hashing()).await?;
     let apply = |bucket: &mut Bucket| {
         change.apply(bucket)?;
+        auth.apply(&mut bucket.auth)?;
         if caller.sees(bucket) { Ok(()) } else { Err(OUT_OF_SCOPE) }
     };
     let new_name = change.name().map(model::name::Name::as_str);
     let bucket = write::update(api.directory(), new_name, read, apply).await?;
-    Ok(Json(Parts::of(&api, id).show(&api, &bucket)).into_response())
+    Ok(shown(&api, &bucket))
 }
 
 /// What `DELETE /v1/buckets/{id}` may be told.
@@ -103,22 +113,61 @@ pub(super) async fn delete(
     Ok(Json(Deleted::new(id)).into_response())
 }
 
-/// The inputs and outputs of a bucket, held while they are shown.
-struct Parts {
-    inputs: Vec<Versioned<Input>>,
-    outputs: Vec<Versioned<Output>>,
+fn shown(api: &Api, bucket: &Bucket) -> Response {
+    let attached = Attached::of(api.directory(), bucket.account);
+    Json(Parts::of(api, &attached, bucket.id).show(api, bucket)).into_response()
 }
 
-impl Parts {
-    fn of(api: &Api, bucket: BucketId) -> Self {
+/// What of an account is attached to buckets.
+struct Attached {
+    crons: HashMap<BucketId, CronId>,
+    integrations: HashMap<BucketId, Vec<Arc<Integration>>>,
+}
+
+impl Attached {
+    fn of(directory: &Directory, account: AccountId) -> Self {
+        let crons = directory.crons().into_iter().filter(|cron| cron.record.account == account);
+        let mut integrations: HashMap<_, Vec<_>> = HashMap::new();
+        for integration in directory.integrations() {
+            for bucket in integration.record.buckets.iter().filter(|_| integration.record.account == account) {
+                integrations.entry(*bucket).or_default().push(Arc::clone(&integration.record));
+            }
+        }
+        Self { crons: crons.map(|cron| (cron.record.bucket, cron.record.id)).collect(), integrations }
+    }
+}
+
+/// What is shown with a bucket, held while it is shown.
+struct Parts<'a> {
+    inputs: Vec<Versioned<Input>>,
+    outputs: Vec<Versioned<Output>>,
+    integrations: &'a [Arc<Integration>],
+    cron: Option<CronId>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(api: &Api, attached: &'a Attached, bucket: BucketId) -> Self {
         let directory = api.directory();
-        Self { inputs: directory.inputs_of(bucket), outputs: directory.outputs_of(bucket) }
+        Self {
+            inputs: directory.inputs_of(bucket),
+            outputs: directory.outputs_of(bucket),
+            integrations: attached.integrations.get(&bucket).map(Vec::as_slice).unwrap_or_default(),
+            cron: attached.crons.get(&bucket).copied(),
+        }
     }
 
-    fn show<'a>(&'a self, api: &Api, bucket: &'a Bucket) -> shape::bucket::Bucket<'a> {
+    fn show<'b>(&'b self, api: &Api, bucket: &'b Bucket) -> shape::bucket::Bucket<'b> {
         let inputs = self.inputs.iter().map(|input| shape::input::Input::new(&input.record, api.public_url()));
-        let outputs = self.outputs.iter().map(|output| shape::output::Output::new(&output.record));
-        shape::bucket::Bucket::new(bucket, inputs.collect(), outputs.collect())
+        let outputs = self.outputs.iter().map(|output| shape::output::Output::new(&output.record, self.cron));
+        let integrations =
+            self.integrations.iter().map(|integration| shape::integration::Integration::without_secrets(integration));
+        let related = shape::bucket::Related {
+            inputs: inputs.collect(),
+            outputs: outputs.collect(),
+            integrations: integrations.collect(),
+            cron: self.cron,
+        };
+        shape::bucket::Bucket::new(bucket, related)
     }
 }
 

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use model::record::{AnswerFrom, Input as Record};
 use model::{BucketId, InputId};
+use store::directory::Directory;
 use uuid::Uuid;
 
 use crate::auth::Caller;
@@ -32,6 +34,7 @@ pub(super) async fn create(
 ) -> Result<Response, Error> {
     let bucket = own::bucket(api.directory(), &caller, bucket)?.record;
     let input = shape::read_new(&body.fields()?, &bucket, InputId(Uuid::new_v4()), write::now())?;
+    check(api.directory(), None, &input)?;
     check_room(api.directory().inputs_of(bucket.id).len(), INPUTS_PER_BUCKET_MAX, "inputs in this bucket")?;
     write::create(api.directory(), &input).await?;
     Ok((StatusCode::CREATED, Json(Input::new(&input, api.public_url()))).into_response())
@@ -57,9 +60,10 @@ pub(super) async fn update(
     let read = || own::input(api.directory(), &caller, ids);
     read()?;
     let change = Change::read(&body.fields()?)?;
-    let apply = |input: &mut _| {
-        change.apply(input);
-        Ok(())
+    let apply = |input: &mut Record| {
+        let before = input.clone();
+        change.apply(input)?;
+        check(api.directory(), Some(&before), input)
     };
     let input = write::update(api.directory(), change.name(), read, apply).await?;
     Ok(Json(Input::new(&input, api.public_url())).into_response())
@@ -74,4 +78,30 @@ pub(super) async fn delete(
     let input = own::input(api.directory(), &caller, ids)?.record;
     write::delete(api.directory(), input.as_ref()).await?;
     Ok(Json(Deleted::new(input.id)).into_response())
+}
+
+/// Complains when an input now refers to what is not there, or answers where another one does.
+/// What it referred to before may have gone since; that does not stand in the way of a change.
+fn check(directory: &Directory, before: Option<&Record>, input: &Record) -> Result<(), Error> {
+    let answer_from = |input: &Record| input.wait.as_ref().map(|wait| wait.answer_from);
+    if let Some(AnswerFrom::Output(id)) = answer_from(input)
+        && before.and_then(answer_from) != answer_from(input)
+        && directory.output(id).is_none_or(|output| output.record.bucket != input.bucket)
+    {
+        return Err(Error::invalid("response_from_output", "is no output of this bucket"));
+    }
+    let place = |input: &Record| (input.custom_domain.clone(), input.path_prefix.clone());
+    if input.custom_domain.is_empty() || before.map(place) == Some(place(input)) {
+        return Ok(());
+    }
+    let is_owned =
+        |domain: &model::record::Domain| domain.account == input.account && domain.domain == input.custom_domain;
+    if !directory.domains().iter().any(|domain| is_owned(&domain.record)) {
+        return Err(Error::invalid("custom_domain", "is no domain of this account; claim it with POST /v1/domains"));
+    }
+    let others = own::inputs(directory, input.account);
+    if others.iter().any(|other| other.record.id != input.id && place(&other.record) == place(input)) {
+        return Err(Error::Precondition("another input answers at this domain and path already".to_owned()));
+    }
+    Ok(())
 }

@@ -4,8 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use model::{BucketId, OutputId};
-use store::directory::{Directory, Record};
+use model::record::Output as Record;
+use model::rules::Rules;
+use model::{BucketId, CronId, OutputId};
+use store::directory::{Directory, Record as _};
 use uuid::Uuid;
 
 use crate::auth::Caller;
@@ -20,7 +22,8 @@ use crate::{Api, own, write};
 pub(super) async fn list(State(api): State<Api>, caller: Caller, At(bucket): At<BucketId>) -> Result<Response, Error> {
     own::bucket(api.directory(), &caller, bucket)?;
     let outputs = api.directory().outputs_of(bucket);
-    let shown: Vec<_> = outputs.iter().map(|output| Output::new(&output.record)).collect();
+    let cron = cron_of(api.directory(), bucket);
+    let shown: Vec<_> = outputs.iter().map(|output| Output::new(&output.record, cron)).collect();
     Ok(Json(shown).into_response())
 }
 
@@ -35,7 +38,7 @@ pub(super) async fn create(
     let output = shape::read_new(&body.fields()?, &bucket, OutputId(Uuid::new_v4()), write::now())?;
     check_room(api.directory().outputs_of(bucket.id).len(), OUTPUTS_PER_BUCKET_MAX, "outputs in this bucket")?;
     write::create(api.directory(), &output).await?;
-    Ok((StatusCode::CREATED, Json(Output::new(&output))).into_response())
+    Ok((StatusCode::CREATED, Json(show(&api, &output))).into_response())
 }
 
 /// `GET /v1/buckets/{id}/outputs/{output}`
@@ -45,7 +48,7 @@ pub(super) async fn get(
     At(ids): At<(BucketId, OutputId)>,
 ) -> Result<Response, Error> {
     let output = own::output(api.directory(), &caller, ids)?.record;
-    Ok(Json(Output::new(&output)).into_response())
+    Ok(Json(show(&api, &output)).into_response())
 }
 
 /// `PUT /v1/buckets/{id}/outputs/{output}`
@@ -58,12 +61,39 @@ pub(super) async fn update(
     let read = || own::output(api.directory(), &caller, ids);
     read()?;
     let change = Change::read(&body.fields()?)?;
-    let apply = |output: &mut _| {
-        change.apply(output);
+    let apply = |output: &mut Record| change.apply(output);
+    let output = write::update(api.directory(), change.name(), read, apply).await?;
+    Ok(Json(show(&api, &output)).into_response())
+}
+
+/// `PUT /v1/buckets/{id}/outputs/{output}/rules`: the tree of rules and nothing around it.
+pub(super) async fn set_rules(
+    State(api): State<Api>,
+    caller: Caller,
+    At(ids): At<(BucketId, OutputId)>,
+    body: Body,
+) -> Result<Response, Error> {
+    own::output(api.directory(), &caller, ids)?;
+    let rules = shape::read_rules(&body.json()?)?;
+    put_rules(&api, &caller, ids, &rules).await
+}
+
+/// `DELETE /v1/buckets/{id}/outputs/{output}/rules`: everything is delivered from then on.
+pub(super) async fn clear_rules(
+    State(api): State<Api>,
+    caller: Caller,
+    At(ids): At<(BucketId, OutputId)>,
+) -> Result<Response, Error> {
+    put_rules(&api, &caller, ids, &Rules::default()).await
+}
+
+async fn put_rules(api: &Api, caller: &Caller, ids: (BucketId, OutputId), rules: &Rules) -> Result<Response, Error> {
+    let apply = |output: &mut Record| {
+        output.rules = shape::kept(rules);
         Ok(())
     };
-    let output = write::update(api.directory(), change.name(), read, apply).await?;
-    Ok(Json(Output::new(&output)).into_response())
+    let output = write::swap(api.directory(), || own::output(api.directory(), caller, ids), apply).await?;
+    Ok(Json(show(api, &output)).into_response())
 }
 
 /// `DELETE /v1/buckets/{id}/outputs/{output}`: its groups first, so that whatever stops in between
@@ -86,4 +116,14 @@ async fn delete_groups(directory: &Directory, output: OutputId) -> Result<(), Er
         directory.delete(&group.record.key()).await?;
     }
     Ok(())
+}
+
+/// The cron that a bucket was made with.
+fn cron_of(directory: &Directory, bucket: BucketId) -> Option<CronId> {
+    let crons = directory.crons();
+    crons.iter().find(|cron| cron.record.bucket == bucket).map(|cron| cron.record.id)
+}
+
+fn show<'a>(api: &Api, output: &'a Record) -> Output<'a> {
+    Output::new(output, cron_of(api.directory(), output.bucket))
 }

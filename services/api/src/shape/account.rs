@@ -48,3 +48,19 @@ impl ServerConfig {
         Self { version: env!("CARGO_PKG_VERSION"), turnstile_disabled: true }
     }
 }
+
+/// Where a relay is, as `GET /v1/regions` says it.
+#[derive(Serialize)]
+pub(crate) struct Region {
+    id: &'static str,
+    name: &'static str,
+    domain_suffix: String,
+    server_address: String,
+}
+
+impl Region {
+    /// The region of the relay with this host.
+    pub(crate) fn new(host: &str) -> Self {
+        Self { id: "default", name: "default", domain_suffix: host.to_owned(), server_address: host.to_owned() }
+    }
+}

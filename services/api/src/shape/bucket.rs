@@ -3,27 +3,21 @@
 use model::UnixMs;
 use model::name::{NAME_BYTES_MAX, Name};
 use model::record::{self, WINDOW_SECONDS_MAX};
-use model::{AccountId, BucketId};
+use model::{AccountId, BucketId, CronId};
 use serde::Serialize;
-use serde_json::Value;
 
+use super::auth::Auth;
 use super::fields::is_empty;
 use super::input::Input;
+use super::integration::Integration;
 use super::output::Output;
 use super::{Fields, NoList};
 use crate::error::Error;
 
 /// Fields that are not built yet.
-const UNSUPPORTED: [&str; 6] = [
-    "large_webhooks",
-    "static_ip",
-    "cron_id",
-    "service_connection_inputs",
-    "service_connection_outputs",
-    "integration_configurations",
-];
+const UNSUPPORTED: [&str; 3] = ["static_ip", "service_connection_inputs", "service_connection_outputs"];
 
-/// What a request says about a bucket.
+/// What a request says about a bucket, but for the authentication of its callers: see [`super::auth`].
 #[derive(Debug)]
 pub(crate) struct Change {
     name: Option<Name>,
@@ -31,6 +25,8 @@ pub(crate) struct Change {
     stream: Option<bool>,
     ephemeral: Option<bool>,
     window_seconds: Option<u32>,
+    large_webhooks: Option<bool>,
+    retention_seconds: Option<u32>,
 }
 
 impl Change {
@@ -39,7 +35,6 @@ impl Change {
     /// # Errors
     /// [`Error::Invalid`].
     pub(crate) fn read(fields: &Fields) -> Result<Self, Error> {
-        refuse_auth(fields)?;
         fields.refuse_unsupported(&UNSUPPORTED)?;
         Ok(Self {
             name: fields.parsed("name", NAME_BYTES_MAX)?,
@@ -47,6 +42,8 @@ impl Change {
             stream: fields.flag("stream")?,
             ephemeral: fields.flag("ephemeral")?,
             window_seconds: fields.number("window_seconds", 1..=WINDOW_SECONDS_MAX)?,
+            large_webhooks: fields.flag("large_webhooks")?,
+            retention_seconds: fields.number("retention_seconds", 0..=WINDOW_SECONDS_MAX)?,
         })
     }
 
@@ -72,6 +69,8 @@ impl Change {
         }
         bucket.stream = self.stream.unwrap_or(bucket.stream);
         bucket.window_seconds = self.window_seconds.unwrap_or(bucket.window_seconds);
+        bucket.large_webhooks = self.large_webhooks.unwrap_or(bucket.large_webhooks);
+        bucket.retention_seconds = self.retention_seconds.unwrap_or(bucket.retention_seconds);
         Ok(())
     }
 }
@@ -99,14 +98,17 @@ pub(crate) fn read_new(
     Ok(bucket)
 }
 
-/// Authentication of callers is not built yet; type `none` says so.
-fn refuse_auth(fields: &Fields) -> Result<(), Error> {
-    let Some(auth) = fields.object("auth")? else { return Ok(()) };
-    let says_nothing = |(name, value): (&str, &Value)| is_empty(value) || (name == "type" && value == "none");
-    if auth.iter().all(says_nothing) {
-        return Ok(());
-    }
-    Err(Error::Invalid("auth is not supported yet".to_owned()))
+/// What is shown with a bucket.
+#[derive(Default)]
+pub(crate) struct Related<'a> {
+    /// Its inputs.
+    pub(crate) inputs: Vec<Input<'a>>,
+    /// Its outputs.
+    pub(crate) outputs: Vec<Output<'a>>,
+    /// The integrations that are attached to it.
+    pub(crate) integrations: Vec<Integration<'a>>,
+    /// The cron that it was made with.
+    pub(crate) cron: Option<CronId>,
 }
 
 /// A bucket with its inputs and outputs.
@@ -116,65 +118,49 @@ pub(crate) struct Bucket<'a> {
     name: &'a str,
     description: &'a str,
     account_id: AccountId,
-    auth: NoAuth,
+    auth: Auth<'a>,
     inputs: Vec<Input<'a>>,
     outputs: Vec<Output<'a>>,
     service_connection_inputs: NoList,
     service_connection_outputs: NoList,
-    integration_configurations: NoList,
+    integration_configurations: Vec<Integration<'a>>,
     stream: bool,
     ephemeral: bool,
     window_seconds: u32,
+    retention_seconds: u32,
     large_webhooks: bool,
     static_ip: bool,
     suspended: bool,
-    cron_id: &'static str,
+    cron_id: String,
     created_at: u64,
     updated_at: u64,
 }
 
 impl<'a> Bucket<'a> {
     /// Shows a bucket.
-    pub(crate) fn new(bucket: &'a record::Bucket, inputs: Vec<Input<'a>>, outputs: Vec<Output<'a>>) -> Self {
+    pub(crate) fn new(bucket: &'a record::Bucket, related: Related<'a>) -> Self {
         Self {
             id: bucket.id,
             name: bucket.name.as_str(),
             description: &bucket.description,
             account_id: bucket.account,
-            auth: NoAuth::default(),
-            inputs,
-            outputs,
+            auth: Auth::new(&bucket.auth),
+            inputs: related.inputs,
+            outputs: related.outputs,
             service_connection_inputs: [],
             service_connection_outputs: [],
-            integration_configurations: [],
+            integration_configurations: related.integrations,
             stream: bucket.stream,
             ephemeral: bucket.ephemeral,
             window_seconds: bucket.window_seconds,
-            large_webhooks: false,
+            retention_seconds: bucket.retention_seconds,
+            large_webhooks: bucket.large_webhooks,
             static_ip: false,
             suspended: false,
-            cron_id: "",
+            cron_id: related.cron.map(|id| id.to_string()).unwrap_or_default(),
             created_at: bucket.created_at.seconds(),
             updated_at: bucket.updated_at.seconds(),
         }
-    }
-}
-
-/// How callers must authenticate: not at all.
-#[derive(Serialize)]
-struct NoAuth {
-    id: &'static str,
-    r#type: &'static str,
-    username: &'static str,
-    password: &'static str,
-    token: &'static str,
-    created_at: u64,
-    updated_at: u64,
-}
-
-impl Default for NoAuth {
-    fn default() -> Self {
-        Self { id: "", r#type: "none", username: "", password: "", token: "", created_at: 0, updated_at: 0 }
     }
 }
 

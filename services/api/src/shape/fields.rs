@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::limits::{DESCRIPTION_BYTES_MAX, LABEL_BYTES_MAX};
 
+/// Longer than any word of a [`Fields::choice`].
+const WORD_BYTES_MAX: usize = 64;
+
 /// A JSON object. Its readers return `None` for a field that is missing or `null`: it was not said.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
@@ -87,6 +90,32 @@ impl Fields {
         }
     }
 
+    /// One of a few words; the empty text is not said.
+    pub(crate) fn choice<T: Copy>(&self, field: &str, choices: &[(&str, T)]) -> Result<Option<T>, Error> {
+        let Some(text) = self.text(field, WORD_BYTES_MAX)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+        match choices.iter().find(|(word, _)| *word == text) {
+            Some((_, value)) => Ok(Some(*value)),
+            None => {
+                let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+                Err(self.invalid(field, format_args!("must be one of {}", words.join(", "))))
+            }
+        }
+    }
+
+    /// A list of whole numbers from 0 to `max`.
+    pub(crate) fn numbers(&self, field: &str, count_max: usize, max: u64) -> Result<Option<Vec<u64>>, Error> {
+        let Some(value) = self.said(field) else { return Ok(None) };
+        let Value::Array(items) = value else { return Err(self.invalid(field, "must be a list of numbers")) };
+        if items.len() > count_max {
+            return Err(self.invalid(field, format_args!("has more than {count_max} entries")));
+        }
+        let number = |item: &Value| {
+            let number = item.as_u64().filter(|number| *number <= max);
+            number.ok_or_else(|| self.invalid(field, format_args!("must be whole numbers from 0 to {max}")))
+        };
+        items.iter().map(number).collect::<Result<_, _>>().map(Some)
+    }
+
     /// A list of texts.
     pub(crate) fn texts(&self, field: &str, count_max: usize, bytes_max: usize) -> Result<Option<Vec<String>>, Error> {
         let Some(value) = self.said(field) else { return Ok(None) };
@@ -119,6 +148,11 @@ impl Fields {
     /// The field as it was sent, unless it is missing or `null`.
     pub(crate) fn said(&self, field: &str) -> Option<&Value> {
         self.map.get(field).filter(|value| !value.is_null())
+    }
+
+    /// Whether the field was sent as `null`: it empties those fields of ours that can be empty.
+    pub(crate) fn is_null(&self, field: &str) -> bool {
+        self.map.get(field).is_some_and(Value::is_null)
     }
 
     /// Refuses fields that are not built yet, unless they are empty.

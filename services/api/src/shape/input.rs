@@ -1,37 +1,37 @@
 //! Inputs as JSON.
 
-use model::record::{self, ANSWER_BYTES_MAX};
+mod answer;
+mod deduplicate;
+mod place;
+mod signature;
+mod wait;
+
+use model::record;
 use model::{BucketId, InputId, UnixMs};
 use serde::Serialize;
 
 use super::Fields;
-use super::header::{self, Headers};
+use super::header::Headers;
 use crate::error::Error;
 
 /// The name of the input that is made with every bucket.
 pub(crate) const DEFAULT_NAME: &str = "Default public endpoint";
 
 /// Fields that are not built yet.
-const UNSUPPORTED: [&str; 7] = [
-    "function_id",
-    "response_from_output",
-    "custom_domain",
-    "path_prefix",
-    "strip_path_prefix",
-    "tls_version",
-    "legacy_tls",
-];
-/// The statuses that end a request (RFC 9110, section 15).
-const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
-
+const UNSUPPORTED: [&str; 1] = ["function_id"];
+/// The one thing that `tls_version` may ask for, in the ways that clients say it: the relay speaks
+/// TLS 1.2 and later.
+const TLS_VERSIONS: [(&str, ()); 4] = [("1.2", ()), ("tls1.2", ()), ("TLS1.2", ()), ("TLSv1.2", ())];
 /// What a request says about an input.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Change {
     name: Option<String>,
     description: Option<String>,
-    status: Option<u16>,
-    headers: Option<Vec<(String, String)>>,
-    body: Option<String>,
+    answer: answer::Change,
+    wait: wait::Change,
+    place: place::Change,
+    signature: signature::Change,
+    deduplicate: deduplicate::Change,
 }
 
 impl Change {
@@ -41,17 +41,18 @@ impl Change {
     /// [`Error::Invalid`].
     pub(crate) fn read(fields: &Fields) -> Result<Self, Error> {
         fields.refuse_unsupported(&UNSUPPORTED)?;
-        let status = fields.number("status_code", 0..=*STATUSES.end())?;
-        if status.is_some_and(|status| status != 0 && !STATUSES.contains(&status)) {
-            let (min, max) = (STATUSES.start(), STATUSES.end());
-            return Err(Error::invalid("status_code", format_args!("must be 0 (for 200) or from {min} to {max}")));
+        fields.choice("tls_version", &TLS_VERSIONS)?;
+        if fields.flag("legacy_tls")? == Some(true) {
+            return Err(fields.invalid("legacy_tls", "TLS 1.0 and 1.1 are not spoken here"));
         }
         Ok(Self {
             name: fields.label()?,
             description: fields.description()?,
-            status,
-            headers: header::read(fields, "headers")?,
-            body: fields.text("body", ANSWER_BYTES_MAX)?.map(str::to_owned),
+            answer: answer::Change::read(fields)?,
+            wait: wait::Change::read(fields)?,
+            place: place::Change::read(fields)?,
+            signature: signature::Change::read(fields)?,
+            deduplicate: deduplicate::Change::read(fields)?,
         })
     }
 
@@ -61,20 +62,21 @@ impl Change {
     }
 
     /// Changes an input.
-    pub(crate) fn apply(&self, input: &mut record::Input) {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when what is said does not go together with what is there.
+    pub(crate) fn apply(&self, input: &mut record::Input) -> Result<(), Error> {
         if let Some(name) = &self.name {
             input.name.clone_from(name);
         }
         if let Some(description) = &self.description {
             input.description.clone_from(description);
         }
-        if let Some(headers) = &self.headers {
-            input.answer.headers.clone_from(headers);
-        }
-        if let Some(body) = &self.body {
-            input.answer.body.clone_from(body);
-        }
-        input.answer.status = self.status.unwrap_or(input.answer.status);
+        self.answer.apply(&mut input.answer);
+        self.wait.apply(&mut input.wait)?;
+        self.place.apply(input)?;
+        self.signature.apply(&mut input.signature)?;
+        self.deduplicate.apply(input)
     }
 }
 
@@ -96,7 +98,7 @@ pub(crate) fn read_new(
     let change = Change::read(fields)?;
     let name = change.name().ok_or_else(|| Error::invalid("name", "is missing"))?;
     let mut input = plain(name, bucket, id, now);
-    change.apply(&mut input);
+    change.apply(&mut input)?;
     Ok(input)
 }
 
@@ -113,12 +115,16 @@ pub(crate) struct Input<'a> {
     headers: Headers<'a>,
     status_code: u16,
     body: &'a str,
-    response_from_output: &'static str,
-    custom_domain: &'static str,
-    path_prefix: &'static str,
+    response_from_output: String,
+    response_timeout: u32,
+    response_fallback: Option<answer::Answer<'a>>,
+    custom_domain: &'a str,
+    path_prefix: &'a str,
     strip_path_prefix: bool,
     tls_version: &'static str,
     legacy_tls: bool,
+    signature: Option<signature::Signature<'a>>,
+    deduplicate: deduplicate::Deduplicate<'a>,
     created_by: &'static str,
     created_at: u64,
     updated_at: u64,
@@ -132,17 +138,21 @@ impl<'a> Input<'a> {
             name: &input.name,
             bucket_id: input.bucket,
             description: &input.description,
-            url: format!("{public_url}/v1/webhooks/{}", input.id),
+            url: place::url(input, public_url),
             function_id: "",
             headers: Headers(&input.answer.headers),
             status_code: input.answer.status,
             body: &input.answer.body,
-            response_from_output: "",
-            custom_domain: "",
-            path_prefix: "",
-            strip_path_prefix: false,
+            response_from_output: wait::shown(input.wait.as_ref()),
+            response_timeout: input.wait.as_ref().map_or(0, |wait| wait.seconds),
+            response_fallback: input.wait.as_ref().and_then(|wait| wait.fallback.as_ref()).map(answer::Answer::new),
+            custom_domain: &input.custom_domain,
+            path_prefix: &input.path_prefix,
+            strip_path_prefix: input.strip_path_prefix,
             tls_version: "",
             legacy_tls: false,
+            signature: input.signature.as_ref().map(signature::Signature::new),
+            deduplicate: deduplicate::Deduplicate(input.deduplicate.as_ref()),
             created_by: "",
             created_at: input.created_at.seconds(),
             updated_at: input.updated_at.seconds(),

@@ -2,17 +2,18 @@
 
 use model::destination::Destination;
 use model::record::{self, TIMEOUT_SECONDS_MAX};
-use model::{BucketId, OutputId, UnixMs};
+use model::rules::Rules;
+use model::{BucketId, CronId, OutputId, UnixMs};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::header::{self, Headers};
-use super::{Fields, NoList, NoObject};
+use super::{Fields, policy};
 use crate::error::Error;
 use crate::limits::{DESTINATION_BYTES_MAX, LABEL_BYTES_MAX, RETRIES_MAX};
 
 /// Fields that are not built yet.
-const UNSUPPORTED: [&str; 7] =
-    ["cron_id", "function_id", "response_function_id", "rules", "durability", "throttle", "replay_missing"];
+const UNSUPPORTED: [&str; 3] = ["function_id", "response_function_id", "replay_missing"];
 /// The value of `retries` that asks for none; 0 leaves it to the window.
 const NO_RETRIES: i32 = -1;
 
@@ -29,6 +30,8 @@ pub(crate) struct Change {
     retries: Option<i32>,
     tls_verification: Option<bool>,
     headers: Option<Vec<(String, String)>>,
+    rules: Option<Rules>,
+    policy: policy::Change,
 }
 
 impl Change {
@@ -49,6 +52,8 @@ impl Change {
             retries: fields.number("retries", NO_RETRIES..=RETRIES_MAX)?,
             tls_verification: fields.flag("tls_verification")?,
             headers: header::read(fields, "headers")?,
+            rules: fields.said("rules").map(read_rules).transpose()?,
+            policy: policy::Change::read(fields)?,
         })
     }
 
@@ -58,7 +63,10 @@ impl Change {
     }
 
     /// Changes an output.
-    pub(crate) fn apply(&self, output: &mut record::Output) {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when what is said does not go together with what is there.
+    pub(crate) fn apply(&self, output: &mut record::Output) -> Result<(), Error> {
         if let Some(name) = &self.name {
             output.name.clone_from(name);
         }
@@ -77,6 +85,10 @@ impl Change {
         output.timeout_seconds = self.timeout_seconds.unwrap_or(output.timeout_seconds);
         output.retries = self.retries.unwrap_or(output.retries);
         output.tls_verification = self.tls_verification.unwrap_or(output.tls_verification);
+        if let Some(rules) = &self.rules {
+            output.rules = kept(rules);
+        }
+        self.policy.apply(output)
     }
 }
 
@@ -98,8 +110,21 @@ pub(crate) fn read_new(
         None => return Err(Error::invalid("name", "is missing, and the destination is too long to be one")),
     };
     let mut output = record::Output::new(id, bucket.account, bucket.id, name, destination, now);
-    change.apply(&mut output);
+    change.apply(&mut output)?;
     Ok(output)
+}
+
+/// Reads rules; an object without fields is none.
+///
+/// # Errors
+/// [`Error::Invalid`] with the place of what is wrong.
+pub(crate) fn read_rules(given: &Value) -> Result<Rules, Error> {
+    Rules::parse(given).map_err(|error| Error::Invalid(error.to_string()))
+}
+
+/// What is kept of rules: nothing of those that let everything pass.
+pub(crate) fn kept(rules: &Rules) -> Option<Rules> {
+    (!rules.is_empty()).then(|| rules.clone())
 }
 
 /// The empty text is not said.
@@ -119,7 +144,7 @@ pub(crate) struct Output<'a> {
     id: OutputId,
     name: &'a str,
     bucket_id: BucketId,
-    cron_id: &'static str,
+    cron_id: String,
     function_id: &'static str,
     response_function_id: &'static str,
     headers: Headers<'a>,
@@ -130,23 +155,26 @@ pub(crate) struct Output<'a> {
     timeout: u32,
     retries: i32,
     tls_verification: bool,
-    rules: NoObject,
+    rules: Value,
     description: &'a str,
     created_by: &'static str,
-    durability: NoDurability,
-    throttle: NoThrottle,
+    durability: policy::Durability<'a>,
+    throttle: policy::Throttle,
+    order: &'a record::Order,
+    circuit: &'a record::Circuit,
+    paused: Option<policy::Paused>,
     created_at: u64,
     updated_at: u64,
 }
 
 impl<'a> Output<'a> {
-    /// Shows an output.
-    pub(crate) fn new(output: &'a record::Output) -> Self {
+    /// Shows an output; `cron` is the one that its bucket was made with.
+    pub(crate) fn new(output: &'a record::Output, cron: Option<CronId>) -> Self {
         Self {
             id: output.id,
             name: &output.name,
             bucket_id: output.bucket,
-            cron_id: "",
+            cron_id: cron.map(|id| id.to_string()).unwrap_or_default(),
             function_id: "",
             response_function_id: "",
             headers: Headers(&output.headers),
@@ -157,37 +185,18 @@ impl<'a> Output<'a> {
             timeout: output.timeout_seconds,
             retries: output.retries,
             tls_verification: output.tls_verification,
-            rules: NoObject::default(),
+            rules: output.rules.as_ref().map_or_else(|| json!({}), |rules| rules.given().clone()),
             description: &output.description,
             created_by: "",
-            durability: NoDurability::default(),
-            throttle: NoThrottle::default(),
+            durability: policy::Durability::new(&output.durability),
+            throttle: policy::Throttle::new(&output.throttle),
+            order: &output.order,
+            circuit: &output.circuit,
+            paused: output.paused.map(policy::Paused::new),
             created_at: output.created_at.seconds(),
             updated_at: output.updated_at.seconds(),
         }
     }
-}
-
-/// Durable retries: off. Times are nanoseconds.
-#[derive(Default, Serialize)]
-struct NoDurability {
-    enabled: bool,
-    schedule: &'static str,
-    custom_delays: NoList,
-    deadline: u64,
-    handoff_after: u64,
-}
-
-/// Throttling: off. The deadline is in nanoseconds.
-#[derive(Default, Serialize)]
-struct NoThrottle {
-    enabled: bool,
-    mode: &'static str,
-    rate: u64,
-    interval: &'static str,
-    max_concurrent: u64,
-    max_queue_depth: u64,
-    deadline: u64,
 }
 
 #[cfg(test)]

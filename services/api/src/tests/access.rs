@@ -126,7 +126,7 @@ async fn scopes_hide_the_other_buckets_and_all_tokens() {
         limited.put("/v1/tokens/0199b2c8-7a6e-4d1e-9a53-3f1d2b9c0a11", json!({})).await,
         limited.delete("/v1/tokens/0199b2c8-7a6e-4d1e-9a53-3f1d2b9c0a11").await,
     ] {
-        seen.is(403, "this token has scopes; tokens are managed with one that has none");
+        seen.is(403, "this token has scopes; what is the whole account's is managed with one that has none");
     }
 }
 

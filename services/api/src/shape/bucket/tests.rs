@@ -19,7 +19,7 @@ fn check_refused(json: serde_json::Value, text: &str) {
 }
 
 fn shown(bucket: &record::Bucket) -> serde_json::Value {
-    serde_json::to_value(Bucket::new(bucket, Vec::new(), Vec::new())).unwrap()
+    serde_json::to_value(Bucket::new(bucket, Related::default())).unwrap()
 }
 
 #[test]
@@ -40,6 +40,7 @@ fn a_new_bucket_has_every_field() {
         "stream": true,
         "ephemeral": false,
         "window_seconds": 600,
+        "retention_seconds": 0,
         "large_webhooks": false,
         "static_ip": false,
         "suspended": false,
@@ -52,7 +53,11 @@ fn a_new_bucket_has_every_field() {
 
 #[test]
 fn what_was_read_can_be_sent_back() {
-    let bucket = made(json!({ "name": "demo", "description": "d", "ephemeral": true })).unwrap();
+    let said = json!({
+        "name": "demo", "description": "d", "ephemeral": true, "large_webhooks": true, "retention_seconds": 60,
+    });
+    let bucket = made(said).unwrap();
+    assert!(bucket.large_webhooks && bucket.retention_seconds == 60);
     let mut sent_back = bucket.clone();
     Change::read(&fields(shown(&bucket))).unwrap().apply(&mut sent_back).unwrap();
     assert_eq!(sent_back, bucket);
@@ -113,18 +118,21 @@ fn names_and_windows_are_checked() {
             "window_seconds: must be a whole number from 1 to 604800",
         );
     }
+    check_refused(
+        json!({ "name": "demo", "retention_seconds": 604_801 }),
+        "retention_seconds: must be a whole number from 0 to 604800",
+    );
+    assert_eq!(made(json!({ "name": "demo", "retention_seconds": 604_800 })).unwrap().retention_seconds, 604_800);
     assert_eq!(made(json!({ "name": "demo", "window_seconds": 604_800 })).unwrap().window_seconds, 604_800);
 }
 
 #[test]
 fn what_is_not_built_yet_is_refused() {
-    for field in ["large_webhooks", "static_ip"] {
-        check_refused(json!({ "name": "demo", field: true }), &format!("{field} is not supported yet"));
-    }
-    check_refused(json!({ "name": "demo", "cron_id": "x" }), "cron_id is not supported yet");
-    check_refused(json!({ "name": "demo", "auth": { "type": "basic" } }), "auth is not supported yet");
-    check_refused(json!({ "name": "demo", "auth": { "type": "none", "token": "t" } }), "auth is not supported yet");
-    check_refused(json!({ "name": "demo", "auth": 1 }), "auth: must be an object");
+    check_refused(json!({ "name": "demo", "static_ip": true }), "static_ip is not supported yet");
+    check_refused(
+        json!({ "name": "demo", "service_connection_inputs": [{ "id": "x" }] }),
+        "service_connection_inputs is not supported yet",
+    );
     check_refused(
         json!({ "name": "demo", "inputs": [{ "name": "x" }] }),
         "inputs: are made with POST /v1/buckets/{id}/inputs",

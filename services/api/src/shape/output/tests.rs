@@ -26,7 +26,7 @@ fn check_refused(json: serde_json::Value, text: &str) {
 }
 
 fn shown(output: &record::Output) -> serde_json::Value {
-    serde_json::to_value(Output::new(output)).unwrap()
+    serde_json::to_value(Output::new(output, None)).unwrap()
 }
 
 #[test]
@@ -49,11 +49,14 @@ fn a_new_output_has_every_field() {
         "rules": {},
         "description": "",
         "created_by": "",
-        "durability": { "enabled": false, "schedule": "", "custom_delays": [], "deadline": 0, "handoff_after": 0 },
+        "durability": { "enabled": false, "schedule": "seconds", "custom_delays": [], "deadline": 0, "handoff_after": 0 },
         "throttle": {
-            "enabled": false, "mode": "", "rate": 0, "interval": "", "max_concurrent": 0, "max_queue_depth": 0,
-            "deadline": 0,
+            "enabled": false, "mode": "rate", "rate": 0, "interval": "second", "max_concurrent": 0,
+            "max_queue_depth": 0, "deadline": 0,
         },
+        "order": "arrival",
+        "circuit": { "enabled": true, "failures": 0, "open_seconds": 0, "pause_after_seconds": 0 },
+        "paused": null,
         "created_at": 1_700_000_000,
         "updated_at": 1_700_000_000,
     });
@@ -65,6 +68,7 @@ fn everything_that_is_said_is_kept() {
     let said = json!({
         "name": "out", "destination": DESTINATION, "description": "d", "internal": true, "disabled": true,
         "lock_path": true, "timeout": 180, "retries": -1, "tls_verification": false, "headers": { "A": ["1"] },
+        "rules": { "match": { "type": "value", "parameter": { "source": "header", "name": "X" }, "value": "1" } },
     });
     let shown = shown(&made(said.clone()).unwrap());
     for (field, value) in said.as_object().unwrap() {
@@ -76,7 +80,7 @@ fn everything_that_is_said_is_kept() {
 fn what_was_read_can_be_sent_back() {
     let output = made(json!({ "destination": DESTINATION, "internal": true, "headers": { "A": "1" } })).unwrap();
     let mut sent_back = output.clone();
-    Change::read(&fields(shown(&output))).unwrap().apply(&mut sent_back);
+    Change::read(&fields(shown(&output))).unwrap().apply(&mut sent_back).unwrap();
     assert_eq!(sent_back, output);
 }
 
@@ -86,7 +90,7 @@ fn only_what_is_said_changes() {
         made(json!({ "destination": DESTINATION, "internal": true, "timeout": 5, "headers": { "A": "1" } })).unwrap();
     let changed = |json| {
         let mut output = before.clone();
-        Change::read(&fields(json)).unwrap().apply(&mut output);
+        Change::read(&fields(json)).unwrap().apply(&mut output).unwrap();
         output
     };
     assert_eq!(changed(json!({})), before);
@@ -145,12 +149,21 @@ fn what_is_not_built_yet_is_refused() {
     for (field, value) in [
         ("function_id", json!("f")),
         ("response_function_id", json!("f")),
-        ("rules", json!({ "match": { "type": "value" } })),
-        ("durability", json!({ "enabled": true })),
-        ("throttle", json!({ "enabled": true, "rate": 1 })),
         ("replay_missing", json!({ "enabled": true })),
     ] {
         let text = format!("{field} is not supported yet");
         check_refused(json!({ "destination": DESTINATION, field: value }), &text);
     }
+}
+
+#[test]
+fn rules_are_read_replaced_and_cleared() {
+    let rules = json!({ "match": { "type": "substring", "parameter": { "source": "body" }, "substring": "x" } });
+    let mut output = made(json!({ "destination": DESTINATION, "rules": rules })).unwrap();
+    let change = |json| Change::read(&fields(json)).unwrap();
+    change(json!({ "rules": null })).apply(&mut output).unwrap();
+    assert_eq!(shown(&output)["rules"], rules);
+    change(json!({ "rules": {} })).apply(&mut output).unwrap();
+    assert_eq!((&output.rules, &shown(&output)["rules"]), (&None, &json!({})));
+    check_refused(json!({ "destination": DESTINATION, "rules": { "and": 1 } }), "rules.and: must be a list");
 }

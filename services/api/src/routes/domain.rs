@@ -1,0 +1,51 @@
+//! The domains of an account. Only a token without scopes gets here.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use model::DomainId;
+use model::record::Domain as Record;
+use uuid::Uuid;
+
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::limits::{DOMAINS_PER_ACCOUNT_MAX, check_room};
+use crate::request::{At, Body};
+use crate::shape::Deleted;
+use crate::shape::domain::{Domain, read_new};
+use crate::{Api, own, write};
+
+/// `GET /v1/domains`
+pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Response, Error> {
+    caller.require_no_scopes()?;
+    let domains = own::domains(api.directory(), &caller);
+    let shown: Vec<_> = domains.iter().map(|domain| Domain::new(&domain.record)).collect();
+    Ok(Json(shown).into_response())
+}
+
+/// `POST /v1/domains`: no two accounts have the same.
+pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -> Result<Response, Error> {
+    caller.require_no_scopes()?;
+    let name = read_new(&body.fields()?, api.public_host())?;
+    let count = own::domains(api.directory(), &caller).len();
+    check_room(count, DOMAINS_PER_ACCOUNT_MAX, "domains in this account")?;
+    let now = write::now();
+    let id = DomainId(Uuid::new_v4());
+    let domain = Record { id, account: caller.account(), domain: name, created_at: now, updated_at: now };
+    write::create(api.directory(), &domain).await?;
+    Ok((StatusCode::CREATED, Json(Domain::new(&domain))).into_response())
+}
+
+/// `DELETE /v1/domains/{id}`
+pub(super) async fn delete(State(api): State<Api>, caller: Caller, At(id): At<DomainId>) -> Result<Response, Error> {
+    caller.require_no_scopes()?;
+    let directory = api.directory();
+    let domain = own::domain(directory, &caller, id)?.record;
+    let is_used = |input: &model::record::Input| input.custom_domain == domain.domain;
+    if own::inputs(directory, caller.account()).iter().any(|input| is_used(&input.record)) {
+        return Err(Error::Precondition("the domain is in use by an input".to_owned()));
+    }
+    write::delete(directory, domain.as_ref()).await?;
+    Ok(Json(Deleted::new(id)).into_response())
+}
