@@ -31,6 +31,8 @@ mod lifecycle;
 #[cfg(test)]
 mod plaintext;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod retries;
 #[cfg(test)]
 mod revocation;

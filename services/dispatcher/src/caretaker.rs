@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use model::fact::{Ending, Fact};
 use model::record::Group;
-use model::{BucketId, UnixMs};
+use model::{BucketId, UnixMs, retry};
 use store::cursor::{Cursor, Receipt};
 use store::fact::CursorKey;
 use tracing::{info, warn};
@@ -37,7 +37,7 @@ pub(crate) async fn run(hub: &Hub) {
 async fn round(hub: &Hub, settled: &mut HashMap<CursorKey, u64>) {
     let mut last_events: HashMap<BucketId, Option<u64>> = HashMap::new();
     for group in hub.store().directory().groups() {
-        let Some((key, window)) = cursor_of(hub, &group.record) else { continue };
+        let Some((key, span)) = cursor_of(hub, &group.record) else { continue };
         if hub.stop().is_given() || hub.has(&key) {
             continue;
         }
@@ -54,7 +54,7 @@ async fn round(hub: &Hub, settled: &mut HashMap<CursorKey, u64>) {
         if last.is_none() || settled.get(&key).copied() == last {
             continue;
         }
-        match Box::pin(expire(hub, key, window, group.record.created_at)).await {
+        match Box::pin(expire(hub, key, span, group.record.created_at)).await {
             Ok(true) => drop(last.map(|last| settled.insert(key, last))),
             Ok(false) => {}
             Err(error) => warn!(output = %key.output, %error, "a cursor without agents cannot be looked at now"),
@@ -63,14 +63,14 @@ async fn round(hub: &Hub, settled: &mut HashMap<CursorKey, u64>) {
 }
 
 /// Ends what is too old on one cursor; returns whether nothing else is left on it.
-async fn expire(hub: &Hub, key: CursorKey, window: Duration, since: UnixMs) -> Result<bool, store::Error> {
+async fn expire(hub: &Hub, key: CursorKey, span: Duration, since: UnixMs) -> Result<bool, store::Error> {
     let store = hub.store();
     if Cursor::is_held(store, &key).await {
         return Ok(false);
     }
-    let mut cursor = Cursor::attach(store, key, window, since, clock::now()).await?;
+    let mut cursor = Cursor::attach(store, key, span, since, clock::now()).await?;
     let mut young = Vec::new();
-    let expired = loop_over(hub, &mut cursor, window, &mut young).await;
+    let expired = loop_over(hub, &mut cursor, span, &mut young).await;
     let left = !young.is_empty();
     cursor.release(young).await;
     let expired = expired?;
@@ -83,7 +83,7 @@ async fn expire(hub: &Hub, key: CursorKey, window: Duration, since: UnixMs) -> R
 async fn loop_over(
     hub: &Hub,
     cursor: &mut Cursor,
-    window: Duration,
+    span: Duration,
     young: &mut Vec<Receipt>,
 ) -> Result<usize, store::Error> {
     let mut count = 0;
@@ -94,7 +94,7 @@ async fn loop_over(
             let happened = cursor.happens().await;
             let now = clock::now();
             match cursor.take(happened, now).await? {
-                Some(pulled) if now > pulled.stored_at.plus(window) => old.push((pulled.event, pulled.receipt)),
+                Some(pulled) if now > pulled.stored_at.plus(span) => old.push((pulled.event, pulled.receipt)),
                 Some(pulled) => young.push(pulled.receipt),
                 None => {}
             }
@@ -118,11 +118,11 @@ async fn loop_over(
     }
 }
 
-/// The cursor of a group whose output still takes deliveries.
+/// The cursor of a group whose output still takes deliveries, and for how long one may be tried.
 fn cursor_of(hub: &Hub, group: &Group) -> Option<(CursorKey, Duration)> {
     let directory = hub.store().directory();
     let output = directory.output(group.output)?.record;
     let bucket = directory.bucket(group.bucket)?.record;
     let key = CursorKey { bucket: bucket.id, output: output.id, group: group.id, ephemeral: bucket.ephemeral };
-    output.internal.then_some((key, bucket.window()))
+    output.internal.then(|| (key, retry::span(&output, &bucket)))
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use model::fact::{Ending, Fact, Outcome};
 use model::reason::Reason;
 use model::record::{Bucket, Output};
-use model::{EventId, GroupId, OutputId, SessionId, UnixMs};
+use model::{EventId, GroupId, OutputId, SessionId, UnixMs, retry};
 use store::answer::Given;
 use store::cursor::{Cursor, PROGRESS_EVERY};
 use store::fact::CursorKey;
@@ -92,10 +92,9 @@ impl Courier {
             if stop.is_given() || self.sessions.is_empty() {
                 return None;
             }
-            if let Some((bucket, since)) = self.wanted_by() {
+            if let Some((span, since)) = self.wanted_by() {
                 let place = self.hub.setup_place().await;
-                let attached =
-                    Box::pin(Cursor::attach(self.hub.store(), self.key, bucket.window(), since, clock::now())).await;
+                let attached = Box::pin(Cursor::attach(self.hub.store(), self.key, span, since, clock::now())).await;
                 drop(place);
                 match attached {
                     Ok(cursor) => return Some(cursor),
@@ -175,9 +174,10 @@ impl Courier {
             return;
         }
         let Some((output, bucket)) = self.serving() else { return };
+        let span = retry::span(&output, &bucket);
         while let Some(due) = self.book.begin(clock::now()) {
             let event = due.event();
-            if clock::now() > due.pulled.stored_at.plus(bucket.window()) {
+            if clock::now() > due.pulled.stored_at.plus(span) {
                 self.end(event, Ending::Expired, None);
                 continue;
             }
@@ -238,8 +238,10 @@ impl Courier {
             self.conclusions.push(Fact::DeliveryEnded { event, at: now, ending: Ending::Failed, reason }, None);
             return;
         };
-        let deadline = due.pulled.stored_at.plus(bucket.window());
-        let next = model::retry::next(&output, due.attempt, outcome, now, deadline, rand::random());
+        let retry_after = answer.as_ref().and_then(|answer| retry::retry_after(&answer.headers, now));
+        let deadline = due.pulled.stored_at.plus(retry::span(&output, &bucket));
+        let attempt = retry::Attempt { number: due.attempt, outcome, retry_after };
+        let next = retry::next(&output, attempt, now, deadline, rand::random());
         self.book.note(matches!(outcome, Outcome::Answered(status) if status < 500));
         let place = Some(due.pulled.place);
         let attempt = due.attempt;
@@ -325,11 +327,12 @@ impl Courier {
         Some((output, bucket))
     }
 
-    /// The bucket, and when the group first attached.
-    fn wanted_by(&self) -> Option<(Arc<Bucket>, UnixMs)> {
+    /// For how long a delivery may be tried, and when the group first attached.
+    fn wanted_by(&self) -> Option<(Duration, UnixMs)> {
         let directory = self.hub.store().directory();
+        let (output, bucket) = self.configured()?;
         let since = directory.group(self.key.output, self.key.group).map_or_else(clock::now, |g| g.record.created_at);
-        Some((directory.bucket(self.key.bucket)?.record, since))
+        Some((retry::span(&output, &bucket), since))
     }
 
     fn later(&mut self, what: &str, error: &store::Error) {

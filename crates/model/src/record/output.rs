@@ -44,7 +44,7 @@ pub struct Output {
     /// How long an attempt may take, in seconds; 0 means [`TIMEOUT_SECONDS_DEFAULT`].
     #[serde(default)]
     pub timeout_seconds: u32,
-    /// 0: try again while the window lasts; n: at most n further attempts; -1: none.
+    /// 0: try again while the window lasts, or twice when public; n: at most n further attempts; -1: none.
     #[serde(default)]
     pub retries: i32,
     /// Whether the destination's certificate is verified.
