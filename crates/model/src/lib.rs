@@ -9,6 +9,7 @@ pub mod fact;
 pub mod header;
 pub mod id;
 pub mod name;
+pub mod order;
 pub mod progress;
 pub mod reason;
 pub mod record;

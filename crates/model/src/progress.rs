@@ -1,8 +1,9 @@
-//! The fold of a cursor's facts: which deliveries have ended, and how often the others were tried.
+//! The fold of a cursor's facts: which deliveries have ended, how often the others were tried, and
+//! when they are tried again.
 
 use std::collections::HashMap;
 
-use crate::fact::{Ending, Fact};
+use crate::fact::{Ending, Fact, Next};
 use crate::id::EventId;
 use crate::time::UnixMs;
 
@@ -15,30 +16,61 @@ pub struct Progress {
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Tried this many times without an ending.
-    Tried(u32),
+    /// Never tried.
+    New,
+    /// Tried, and to be tried again.
+    Tried(Again),
     /// Ended.
     Ended(Ending),
+}
+
+/// When a delivery is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// How often it was tried.
+    pub tried: u32,
+    /// Not before this time.
+    pub at: UnixMs,
+    /// Where the event lies in its stream, if that is known.
+    pub place: Option<u64>,
+}
+
+impl State {
+    /// When it is tried again, if it is.
+    pub fn again(self) -> Option<Again> {
+        match self {
+            Self::Tried(again) => Some(again),
+            Self::New | Self::Ended(_) => None,
+        }
+    }
 }
 
 impl Progress {
     /// Applies a fact. Applying it again changes nothing.
     pub fn apply(&mut self, fact: &Fact) {
-        let state = self.deliveries.entry(fact.event()).or_insert(State::Tried(0));
+        let state = self.deliveries.entry(fact.event()).or_insert(State::New);
         match (&mut *state, fact) {
             // The first ending stands: what was sent stays sent.
             (State::Ended(_), _) => {}
             (_, Fact::DeliveryEnded { ending, .. } | Fact::Reported { ending, .. }) => *state = State::Ended(*ending),
-            (State::Tried(tried), Fact::AttemptFinished { attempt, .. }) => match fact.ending() {
-                Some(ending) => *state = State::Ended(ending),
-                None => *tried = (*tried).max(*attempt),
+            (State::New | State::Tried(_), Fact::AttemptFinished { attempt, next, place, .. }) => match next {
+                Next::End(ending) => *state = State::Ended(*ending),
+                Next::RetryAt(at) if state.again().is_none_or(|again| *attempt > again.tried) => {
+                    *state = State::Tried(Again { tried: *attempt, at: *at, place: *place });
+                }
+                Next::RetryAt(_) => {}
             },
         }
     }
 
-    /// Where the delivery of that event stands; an event without facts was tried 0 times.
+    /// Where the delivery of that event stands.
     pub fn of(&self, event: EventId) -> State {
-        self.deliveries.get(&event).copied().unwrap_or(State::Tried(0))
+        self.deliveries.get(&event).copied().unwrap_or(State::New)
+    }
+
+    /// Every delivery that is to be tried again, in no order.
+    pub fn again(&self) -> impl Iterator<Item = (EventId, Again)> {
+        self.deliveries.iter().filter_map(|(event, state)| Some((*event, state.again()?)))
     }
 
     /// Forgets what was received before `horizon`: no cursor reaches it any more.

@@ -11,7 +11,7 @@ use crate::record::Output;
 use crate::time::UnixMs;
 
 pub use after::{RETRY_AFTER_MAX, retry_after};
-pub use schedule::span;
+pub use schedule::{span, too_late};
 
 /// The wait before the second attempt; it doubles with each further one.
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);

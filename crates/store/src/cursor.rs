@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_nats::Subscriber;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use model::progress::{Progress, State};
+use model::progress::{Again, Progress, State};
 use model::{EventId, InputId, UnixMs};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -67,6 +67,8 @@ pub struct Cursor {
     /// Nothing is asked before this time, because NATS refused.
     refused_until: Instant,
     lost: bool,
+    /// Another process worked with the cursor when we attached, or attached since.
+    shared: bool,
 }
 
 /// An event that is due.
@@ -82,12 +84,12 @@ pub struct Pulled {
     pub place: u64,
     /// When JetStream stored it, by its clock.
     pub stored_at: UnixMs,
-    /// How often it was tried, as the facts say.
-    pub tried: u32,
+    /// When it is tried again, as the facts say; `None` when it was not tried.
+    pub again: Option<Again>,
     /// The event as it lies in the log.
     pub sealed: Bytes,
-    /// What to acknowledge it by.
-    pub receipt: Receipt,
+    /// What to acknowledge it by; `None` when it was acknowledged before.
+    pub receipt: Option<Receipt>,
 }
 
 /// Names one handing-out of an event to JetStream.
@@ -128,7 +130,7 @@ impl Cursor {
         now: UnixMs,
     ) -> Result<Self, Error> {
         let name = consumer::name(&key);
-        let held = consumer::is_held(store, &name).await;
+        let held = consumer::is_held(store, &name, consumer::ATTACHES).await;
         let pulls = Pulls::new(store.inner.client.clone()).await?;
         let subscription = store
             .inner
@@ -152,6 +154,7 @@ impl Cursor {
             over_at: Instant::now(),
             refused_until: Instant::now(),
             lost: false,
+            shared: held,
         };
         let existed = cursor.ensure_consumer(since, now).await?;
         if existed && !held {
@@ -163,7 +166,7 @@ impl Cursor {
 
     /// Whether a process works with the cursor; when in doubt, yes.
     pub async fn is_held(store: &Store, key: &CursorKey) -> bool {
-        consumer::is_held(store, &consumer::name(key)).await
+        consumer::is_held(store, &consumer::name(key), consumer::ASKS).await
     }
 
     /// Whose cursor it is.
@@ -230,12 +233,33 @@ impl Cursor {
                 self.refused_until = Instant::now() + REFUSED_WAIT;
             }
             What::Signal(Some(Signal::Nothing)) => {}
-            What::Asked(Some(message)) => consumer::say_held(&self.store, message).await,
+            What::Asked(Some(message)) => {
+                self.shared |= message.payload.as_ref() == consumer::ATTACHES;
+                consumer::say_held(&self.store, message).await;
+            }
             What::Asked(None) | What::Signal(None) => self.lost = true,
             What::Overdue | What::Reconnected => self.asked = 0,
             What::MayAsk => {}
         }
         Ok(None)
+    }
+
+    /// Whether another process may work with the cursor too.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// What is to be tried again, as far as the facts were read.
+    pub fn again(&self) -> impl Iterator<Item = (EventId, Again)> {
+        self.progress.again()
+    }
+
+    /// Reads the facts that came since they were last read.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Unreadable`] when a fact is of a later version.
+    pub async fn look_again(&mut self, now: UnixMs) -> Result<(), Error> {
+        self.refresh(now, false).await
     }
 
     /// Whether the consumer is gone; [`Cursor::rebuild`] makes another.
@@ -256,11 +280,12 @@ impl Cursor {
         }
     }
 
-    /// Makes the consumer again and folds the facts again.
+    /// Makes the consumer again, for a window that may have changed, and folds the facts again.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; the caller tries again.
-    pub async fn rebuild(&mut self, since: UnixMs, now: UnixMs) -> Result<(), Error> {
+    pub async fn rebuild(&mut self, window: Duration, since: UnixMs, now: UnixMs) -> Result<(), Error> {
+        self.window = window;
         self.ensure_consumer(since, now).await?;
         self.fold(now).await?;
         self.delivered = 0;
@@ -323,15 +348,15 @@ impl Cursor {
                 self.acknowledge(&message.receipt).await?;
                 Ok(None)
             }
-            State::Tried(tried) => Ok(Some(Pulled {
+            state @ (State::New | State::Tried(_)) => Ok(Some(Pulled {
                 event: message.event,
                 input: message.input,
                 meta: message.meta,
                 place: message.place,
                 stored_at: message.stored_at,
-                tried,
+                again: state.again(),
                 sealed: message.payload,
-                receipt: message.receipt,
+                receipt: Some(message.receipt),
             })),
         }
     }
@@ -343,7 +368,7 @@ impl Cursor {
     }
 
     async fn fold(&mut self, now: UnixMs) -> Result<(), Error> {
-        let from = now.minus(self.window).minus(consumer::SLACK);
+        let from = self.horizon(now);
         let mut progress = Progress::default();
         self.folded = self.store.facts().fold(&self.key, From::Time(from), &mut progress).await?;
         self.progress = progress;
@@ -355,7 +380,13 @@ impl Cursor {
             return self.fold(now).await;
         }
         self.folded = self.store.facts().fold(&self.key, From::After(self.folded), &mut self.progress).await?;
-        self.progress.forget_before(now.minus(self.window).minus(consumer::SLACK));
+        self.progress.forget_before(self.horizon(now));
         Ok(())
+    }
+
+    /// Before it no fact matters: what was tried last before it was received before the window and
+    /// is known as ended, even when nobody worked with the cursor for as long as the window.
+    fn horizon(&self, now: UnixMs) -> UnixMs {
+        now.minus(self.window).minus(self.window).minus(consumer::SLACK)
     }
 }

@@ -1,15 +1,43 @@
 //! What a courier has to do: which events wait, which are in hand, which are tried again, and how
 //! many more it wants. Pure decisions; the courier carries them out.
 //!
+//! The cast: `limits` is what the output's policy allows. `circuit` notes how the output fares,
+//! `pace` how fast attempts begin. `keys` lets deliveries with the same key wait for each other.
+//! `parked` has those whose next attempt is far away.
+//!
 //! First attempts begin in the order in which events came. How many may be in hand at once grows
 //! with every success and falls to one with a failure. After some failures in a row the output is
-//! suspect: then one attempt at a time, and only at events that failed before, until one succeeds.
-//! So an output that is dead holds up a handful of its own events, and nothing else.
+//! suspect: it is left alone for a while, then one attempt at a time probes, and only at events
+//! that failed before, until one succeeds. So an output that is dead holds up a handful of its own
+//! events, and nothing else.
 
-use std::collections::{HashMap, VecDeque};
+mod limits;
 
+mod circuit;
+
+mod pace;
+
+mod keys;
+
+mod parked;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use model::order::Key;
+use model::progress::Again;
+use model::record::Paused;
 use model::{EventId, UnixMs};
 use store::cursor::{Pulled, Receipt};
+
+use circuit::Circuit;
+use keys::Keys;
+use limits::Waits;
+use pace::Pace;
+use parked::Park;
+
+pub(crate) use limits::Limits;
+pub(crate) use parked::Parked;
 
 /// The most attempts of one cursor that are in hand at once.
 pub(crate) const IN_HAND_MAX: usize = 64;
@@ -17,8 +45,8 @@ pub(crate) const IN_HAND_MAX: usize = 64;
 pub(crate) const WAITING_MAX: usize = 64;
 /// The most events that wait for another attempt; while so many do, no first attempt begins.
 pub(crate) const RETRYING_MAX: usize = 32;
-/// After so many failures in a row an output is suspect.
-pub(crate) const SUSPECT_AFTER: u32 = 5;
+/// A delivery that waits for longer than this until it is tried again is parked.
+pub(crate) const PARK_FROM: Duration = Duration::from_secs(15);
 
 /// An event that is due to this cursor.
 #[derive(Clone, Debug)]
@@ -27,6 +55,8 @@ pub(crate) struct Due {
     pub(crate) pulled: Pulled,
     /// The number of its next, or running, attempt.
     pub(crate) attempt: u32,
+    /// Its key, once it is known, where order is kept by key.
+    pub(crate) key: Option<Key>,
 }
 
 impl Due {
@@ -43,8 +73,12 @@ pub(crate) struct Book {
     in_hand: HashMap<EventId, Due>,
     /// Attempts whose facts are not yet in the log.
     concluding: HashMap<EventId, Due>,
+    parked: Park,
+    keys: Keys,
     limit: usize,
-    failures: u32,
+    limits: Limits,
+    circuit: Circuit,
+    pace: Pace,
 }
 
 impl Book {
@@ -54,20 +88,43 @@ impl Book {
             retrying: Vec::new(),
             in_hand: HashMap::new(),
             concluding: HashMap::new(),
+            parked: Park::default(),
+            keys: Keys::default(),
             limit: 1,
-            failures: 0,
+            limits: Limits::default(),
+            circuit: Circuit::default(),
+            pace: Pace::default(),
         }
     }
 
-    /// Takes in an event. One that is here already was given out again, after a restart of NATS
-    /// for example: then only what it is acknowledged by is new.
-    pub(crate) fn take(&mut self, pulled: Pulled) {
+    /// What the output's policy allows from now on.
+    pub(crate) fn allow(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Takes in an event; returns what to acknowledge it by if it is parked. One that is here
+    /// already was given out again, after a restart of NATS for example: then only what it is
+    /// acknowledged by is new.
+    pub(crate) fn take(&mut self, pulled: Pulled, now: UnixMs) -> Option<Receipt> {
         if let Some(due) = self.find(pulled.event) {
             due.pulled.receipt = pulled.receipt;
-            return;
+            return None;
         }
-        let attempt = pulled.tried + 1;
-        self.waiting.push_back(Due { pulled, attempt });
+        let again = pulled.again;
+        // What was parked here is newer than what the log said when the cursor last read it.
+        let own = self.parked.at(pulled.event).zip(self.parked.take(pulled.event)).filter(|(_, p)| !p.adopted);
+        let (attempt, at) = match (own, again) {
+            (Some((at, parked)), _) => (parked.attempt, at),
+            (None, Some(again)) => (again.tried + 1, again.at),
+            (None, None) => (1, now),
+        };
+        let due = Due { pulled, attempt, key: None };
+        // Whom others with its key wait for is known only once it was opened.
+        if at > now && self.limits.waits != Waits::SameKey {
+            return self.wait_until(due, at, now);
+        }
+        self.waiting.push_back(due);
+        None
     }
 
     /// How many more events may come.
@@ -75,30 +132,57 @@ impl Book {
         if self.retrying.len() >= RETRYING_MAX || (self.is_suspect() && !self.retrying.is_empty()) {
             return 0;
         }
+        let limit = self.at_once();
         // A cursor that has proven itself reads ahead.
-        let ahead = if self.limit == IN_HAND_MAX { WAITING_MAX } else { self.limit };
-        (self.limit + ahead).saturating_sub(self.waiting.len() + self.in_hand.len())
+        let ahead = if limit == IN_HAND_MAX { WAITING_MAX } else { limit };
+        (limit + ahead).saturating_sub(self.waiting.len() + self.in_hand.len() + self.keys.behind().len())
     }
 
     /// The event whose attempt may begin now, if any; it is in hand from then on.
     pub(crate) fn begin(&mut self, now: UnixMs) -> Option<Due> {
-        let limit = if self.is_suspect() { 1 } else { self.limit };
-        if self.in_hand.len() >= limit {
+        let limit = if self.is_suspect() { 1 } else { self.at_once() };
+        let is_held = self.limits.waits == Waits::Always && !self.concluding.is_empty();
+        if self.in_hand.len() >= limit || is_held || self.not_before(now).is_some() {
             return None;
         }
         let first = self.retrying.iter().enumerate().min_by_key(|(_, (at, _))| *at);
         let due = match first {
             Some((index, (at, _))) if *at <= now => self.retrying.swap_remove(index).1,
             Some(_) if self.is_suspect() || self.retrying.len() >= RETRYING_MAX => return None,
-            _ => self.waiting.pop_front()?,
+            Some(_) if self.limits.waits == Waits::Always => return None,
+            _ => self.next_first()?,
         };
         self.in_hand.insert(due.event(), due.clone());
         Some(due)
     }
 
     /// When the next waiting attempt is due, if nothing else happens before.
-    pub(crate) fn next_at(&self) -> Option<UnixMs> {
-        self.retrying.iter().map(|(at, _)| *at).min()
+    pub(crate) fn next_at(&self, now: UnixMs) -> Option<UnixMs> {
+        let retrying = self.retrying.iter().map(|(at, _)| *at);
+        let parked = self.parked.first().map(|(at, _, _)| at);
+        retrying.chain(parked).chain(self.not_before(now)).filter(|at| *at > now).min()
+    }
+
+    /// Which keys someone has, where order is kept by key: an event with one of them has to wait.
+    pub(crate) fn busy_keys(&self) -> Option<HashSet<Key>> {
+        (self.limits.waits == Waits::SameKey).then(|| self.keys.busy())
+    }
+
+    /// The attempt has begun; `key` is the event's, where order is kept by key.
+    pub(crate) fn begun(&mut self, event: EventId, key: Option<Key>, now: UnixMs) {
+        self.pace.begun(now, self.limits.rate);
+        // It may have ended already.
+        if let (Some(key), Some(due)) = (key, self.find(event)) {
+            due.key = Some(key);
+            self.keys.take(event, key);
+        }
+    }
+
+    /// The event has to wait for another one with its key.
+    pub(crate) fn wait_for_key(&mut self, event: EventId, key: Key) {
+        if let Some(due) = self.in_hand.remove(&event) {
+            self.keys.wait(due, key);
+        }
     }
 
     /// The attempt could not be begun; it is the next one again.
@@ -124,33 +208,64 @@ impl Book {
         Some(due)
     }
 
-    /// Notes whether an attempt succeeded.
-    pub(crate) fn note(&mut self, success: bool) {
-        if success {
-            self.failures = 0;
-            self.limit = (self.limit * 2).min(IN_HAND_MAX);
-        } else {
-            self.failures = self.failures.saturating_add(1);
-            self.limit = 1;
-        }
+    /// Notes whether an attempt succeeded; returns what the output is to be paused with, if it did
+    /// nothing but fail for as long as its policy says.
+    pub(crate) fn note(&mut self, success: bool, now: UnixMs) -> Option<Paused> {
+        self.limit = if success { (self.limit * 2).min(IN_HAND_MAX) } else { 1 };
+        self.circuit.note(success, now, &self.limits);
+        self.circuit.pause(now, &self.limits)
     }
 
     /// The ending of the event is in the log; returns what to acknowledge.
     pub(crate) fn ended(&mut self, event: EventId) -> Option<Receipt> {
-        self.concluding.remove(&event).map(|due| due.pulled.receipt)
+        self.keys.free(event);
+        self.concluding.remove(&event)?.pulled.receipt
     }
 
-    /// That the event is tried again is in the log.
-    pub(crate) fn retry(&mut self, event: EventId, at: UnixMs) {
-        if let Some(mut due) = self.concluding.remove(&event) {
-            due.attempt += 1;
-            self.retrying.push((at, due));
+    /// That the event is tried again is in the log; returns what to acknowledge it by if it is
+    /// parked.
+    pub(crate) fn retry(&mut self, event: EventId, at: UnixMs, now: UnixMs) -> Option<Receipt> {
+        let mut due = self.concluding.remove(&event)?;
+        due.attempt += 1;
+        self.wait_until(due, at, now)
+    }
+
+    /// Takes over what the facts say is to be tried again and is not here, `grace` later than they
+    /// say: where another dispatcher works on the same cursor, it comes first. What was taken over
+    /// before is forgotten.
+    pub(crate) fn adopt(&mut self, all: impl IntoIterator<Item = (EventId, Again)>, grace: Duration) {
+        self.parked.forget_adopted();
+        for (event, again) in all {
+            let is_here = self.parked.at(event).is_some() || self.find(event).is_some();
+            if let (false, Some(place)) = (is_here, again.place) {
+                let parked = Parked { place, attempt: again.tried + 1, adopted: true };
+                self.parked.put(event, again.at.plus(grace), parked);
+            }
         }
+    }
+
+    /// The parked delivery whose event is to be read now, if any.
+    pub(crate) fn parked_due(&self, now: UnixMs) -> Option<(EventId, Parked)> {
+        let has_room = self.retrying.len() < RETRYING_MAX && self.not_before(now).is_none();
+        let (at, event, parked) = self.parked.first().filter(|_| has_room)?;
+        (at <= now).then_some((event, parked))
+    }
+
+    /// The event of a parked delivery was read, and is due.
+    pub(crate) fn unpark(&mut self, pulled: Pulled, now: UnixMs) {
+        if let Some(parked) = self.parked.take(pulled.event) {
+            self.retrying.push((now, Due { pulled, attempt: parked.attempt, key: None }));
+        }
+    }
+
+    /// The event of a delivery is gone; returns whether it was still parked.
+    pub(crate) fn forget_parked(&mut self, event: EventId) -> bool {
+        self.parked.take(event).is_some()
     }
 
     /// Whether the output has failed so often that it is tried one event at a time.
     pub(crate) fn is_suspect(&self) -> bool {
-        self.failures >= SUSPECT_AFTER
+        self.circuit.is_suspect(&self.limits)
     }
 
     /// How many attempts are in hand.
@@ -160,19 +275,49 @@ impl Book {
 
     /// What to acknowledge every event here by, in any order.
     pub(crate) fn receipts(&self) -> impl Iterator<Item = &Receipt> {
-        self.all().map(|due| &due.pulled.receipt)
+        self.all().filter_map(|due| due.pulled.receipt.as_ref())
     }
 
     /// Everything that has not ended, in the order in which it came.
     pub(crate) fn into_receipts(self) -> Vec<Receipt> {
-        let mut all: Vec<Due> = self.all().cloned().collect();
-        all.sort_by_key(Due::event);
-        all.into_iter().map(|due| due.pulled.receipt).collect()
+        let mut all: Vec<&Due> = self.all().collect();
+        all.sort_by_key(|due| due.event());
+        all.into_iter().filter_map(|due| due.pulled.receipt.clone()).collect()
+    }
+
+    fn at_once(&self) -> usize {
+        self.limit.min(self.limits.at_once)
+    }
+
+    /// Until when the circuit or the pace lets nothing begin, if that lies ahead.
+    fn not_before(&self, now: UnixMs) -> Option<UnixMs> {
+        self.circuit.open_until(now).max(self.pace.next_at(now, self.limits.rate))
+    }
+
+    fn next_first(&mut self) -> Option<Due> {
+        let by_key = self.limits.waits == Waits::SameKey;
+        match self.keys.next(!by_key) {
+            Some(due) => Some(due),
+            None if self.keys.behind().len() >= WAITING_MAX => None,
+            None => self.waiting.pop_front(),
+        }
+    }
+
+    /// Lets an event wait for its time: parked, if that is far away and nobody waits for it.
+    fn wait_until(&mut self, mut due: Due, at: UnixMs, now: UnixMs) -> Option<Receipt> {
+        let is_far = at.since(now) > PARK_FROM || now > due.pulled.stored_at.plus(self.limits.handoff_after);
+        let parked = Parked { place: due.pulled.place, attempt: due.attempt, adopted: false };
+        if self.limits.waits == Waits::Never && is_far && self.parked.put(due.event(), at, parked) {
+            return due.pulled.receipt.take();
+        }
+        self.retrying.push((at, due));
+        None
     }
 
     fn all(&self) -> impl Iterator<Item = &Due> {
         let retrying = self.retrying.iter().map(|(_, due)| due);
-        self.waiting.iter().chain(retrying).chain(self.in_hand.values()).chain(self.concluding.values())
+        let behind = self.keys.behind();
+        self.waiting.iter().chain(behind).chain(retrying).chain(self.in_hand.values()).chain(self.concluding.values())
     }
 
     fn find(&mut self, event: EventId) -> Option<&mut Due> {
@@ -183,7 +328,7 @@ impl Book {
             return self.concluding.get_mut(&event);
         }
         let retrying = self.retrying.iter_mut().map(|(_, due)| due);
-        self.waiting.iter_mut().chain(retrying).find(|due| due.event() == event)
+        self.waiting.iter_mut().chain(self.keys.behind_mut()).chain(retrying).find(|due| due.event() == event)
     }
 }
 

@@ -5,12 +5,12 @@
 //! same time is harmless: a cursor that someone works on is left alone, and a delivery that is
 //! ended twice has ended once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use model::fact::{Ending, Fact};
 use model::record::Group;
-use model::{BucketId, UnixMs, retry};
+use model::{BucketId, EventId, UnixMs, retry};
 use store::cursor::{Cursor, Receipt};
 use store::fact::CursorKey;
 use tracing::{info, warn};
@@ -22,23 +22,40 @@ use crate::hub::Hub;
 const ROUND_EVERY: Duration = Duration::from_secs(15);
 /// How many events are looked at in one request.
 const BATCH: usize = 256;
+/// A cursor with something on it is looked at again after this at the latest: its policy may have
+/// changed.
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(600);
+
+/// What a look at a cursor left.
+#[derive(Clone, Copy)]
+enum Left {
+    /// Nothing, up to this event of the bucket.
+    NothingTo(u64),
+    /// Something that does not become too old before this time.
+    Until(UnixMs),
+}
 
 /// Looks after the groups until the dispatcher stops.
 pub(crate) async fn run(hub: &Hub) {
-    let mut settled = HashMap::new();
+    let mut looked = HashMap::new();
     while !hub.stop().is_given() {
         hub.stop().or(tokio::time::sleep(ROUND_EVERY)).await;
-        round(hub, &mut settled).await;
+        round(hub, &mut looked).await;
     }
 }
 
-/// Looks at every group once. `settled` remembers the last event of buckets at whose end a cursor
-/// was left with nothing to expire.
-async fn round(hub: &Hub, settled: &mut HashMap<CursorKey, u64>) {
+/// Looks at every group once. `looked` remembers what was left on each cursor, so that one is
+/// looked at only when something new can have become too old.
+async fn round(hub: &Hub, looked: &mut HashMap<CursorKey, Left>) {
     let mut last_events: HashMap<BucketId, Option<u64>> = HashMap::new();
     for group in hub.store().directory().groups() {
         let Some((key, span)) = cursor_of(hub, &group.record) else { continue };
-        if hub.stop().is_given() || hub.has(&key) {
+        if hub.stop().is_given() {
+            return;
+        }
+        if hub.has(&key) {
+            // Its courier sees to it, and leaves it in another state.
+            looked.remove(&key);
             continue;
         }
         let last = match last_events.get(&key.bucket) {
@@ -51,70 +68,117 @@ async fn round(hub: &Hub, settled: &mut HashMap<CursorKey, u64>) {
                 }
             },
         };
-        if last.is_none() || settled.get(&key).copied() == last {
-            continue;
+        let Some(last) = last else { continue };
+        match looked.get(&key) {
+            Some(Left::NothingTo(seen)) if *seen == last => continue,
+            Some(Left::Until(at)) if clock::now() <= *at => continue,
+            Some(_) | None => {}
         }
         match Box::pin(expire(hub, key, span, group.record.created_at)).await {
-            Ok(true) => drop(last.map(|last| settled.insert(key, last))),
-            Ok(false) => {}
+            Ok(Looked::Held) => {}
+            Ok(Looked::Empty) => drop(looked.insert(key, Left::NothingTo(last))),
+            Ok(Looked::Young(at)) => drop(looked.insert(key, Left::Until(at.min(clock::now().plus(LOOK_AGAIN_MAX))))),
             Err(error) => warn!(output = %key.output, %error, "a cursor without agents cannot be looked at now"),
         }
     }
 }
 
-/// Ends what is too old on one cursor; returns whether nothing else is left on it.
-async fn expire(hub: &Hub, key: CursorKey, span: Duration, since: UnixMs) -> Result<bool, store::Error> {
-    let store = hub.store();
-    if Cursor::is_held(store, &key).await {
-        return Ok(false);
-    }
-    let mut cursor = Cursor::attach(store, key, span, since, clock::now()).await?;
-    let mut young = Vec::new();
-    let expired = loop_over(hub, &mut cursor, span, &mut young).await;
-    let left = !young.is_empty();
-    cursor.release(young).await;
-    let expired = expired?;
-    if expired > 0 {
-        info!(output = %key.output, group = %key.group, expired, "deliveries expired without an agent");
-    }
-    Ok(!left)
+/// What came of looking at a cursor.
+enum Looked {
+    /// Another process works with it.
+    Held,
+    /// Everything on it has ended.
+    Empty,
+    /// What is on it becomes too old at this time, not before.
+    Young(UnixMs),
 }
 
-async fn loop_over(
-    hub: &Hub,
-    cursor: &mut Cursor,
+/// Ends what is too old on one cursor.
+async fn expire(hub: &Hub, key: CursorKey, span: Duration, since: UnixMs) -> Result<Looked, store::Error> {
+    let store = hub.store();
+    if Cursor::is_held(store, &key).await {
+        return Ok(Looked::Held);
+    }
+    let mut cursor = Cursor::attach(store, key, span, since, clock::now()).await?;
+    let mut round = Round { span, young: Vec::new(), young_until: None, expired: HashSet::new() };
+    let done = Box::pin(round.take_all(hub, &mut cursor)).await;
+    let Round { young, young_until, expired, .. } = round;
+    cursor.release(young).await;
+    done?;
+    if !expired.is_empty() {
+        let (output, group, expired) = (key.output, key.group, expired.len());
+        info!(%output, %group, expired, "deliveries expired without an agent");
+    }
+    Ok(young_until.map_or(Looked::Empty, Looked::Young))
+}
+
+/// One look at a cursor.
+struct Round {
     span: Duration,
-    young: &mut Vec<Receipt>,
-) -> Result<usize, store::Error> {
-    let mut count = 0;
-    loop {
+    /// What to give back.
+    young: Vec<Receipt>,
+    /// When the first of those that are not too old becomes so.
+    young_until: Option<UnixMs>,
+    expired: HashSet<EventId>,
+}
+
+impl Round {
+    async fn take_all(&mut self, hub: &Hub, cursor: &mut Cursor) -> Result<(), store::Error> {
+        while self.take_some(hub, cursor).await? {}
+        // What is parked was acknowledged, and comes from nowhere but the facts.
+        let (mut parked, now) = (Vec::new(), clock::now());
+        for (event, _) in cursor.again() {
+            let until = event.received_at().plus(self.span);
+            match now > until {
+                true if !self.expired.contains(&event) => parked.push(event),
+                true => {}
+                false => self.note_young(until),
+            }
+        }
+        for events in parked.chunks(BATCH) {
+            self.end(hub, cursor, events).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the events that are there now; returns whether there may be more that are too old.
+    async fn take_some(&mut self, hub: &Hub, cursor: &mut Cursor) -> Result<bool, store::Error> {
         cursor.ask_now(BATCH).await?;
-        let mut old = Vec::new();
+        let (mut events, mut receipts) = (Vec::new(), Vec::new());
         while !cursor.is_idle() && !cursor.is_lost() {
             let happened = cursor.happens().await;
             let now = clock::now();
-            match cursor.take(happened, now).await? {
-                Some(pulled) if now > pulled.stored_at.plus(span) => old.push((pulled.event, pulled.receipt)),
-                Some(pulled) => young.push(pulled.receipt),
-                None => {}
+            let Some(pulled) = cursor.take(happened, now).await? else { continue };
+            let until = pulled.stored_at.plus(self.span);
+            if now > until {
+                events.push(pulled.event);
+                receipts.extend(pulled.receipt);
+            } else {
+                self.note_young(until);
+                self.young.extend(pulled.receipt);
             }
         }
-        if old.is_empty() {
-            return Ok(count);
-        }
-        let at = clock::now();
-        let facts: Vec<_> = old
-            .iter()
-            .map(|(event, _)| Fact::DeliveryEnded { event: *event, at, ending: Ending::Expired, reason: None })
-            .collect();
-        hub.store().facts().append(cursor.key(), &facts).await?;
-        for (_, receipt) in &old {
+        self.end(hub, cursor, &events).await?;
+        for receipt in &receipts {
             cursor.acknowledge(receipt).await?;
         }
-        count += old.len();
-        if !young.is_empty() {
-            return Ok(count);
+        Ok(!events.is_empty() && self.young.is_empty())
+    }
+
+    async fn end(&mut self, hub: &Hub, cursor: &Cursor, events: &[EventId]) -> Result<(), store::Error> {
+        if events.is_empty() {
+            return Ok(());
         }
+        let (at, ending) = (clock::now(), Ending::Expired);
+        let facts: Vec<_> =
+            events.iter().map(|event| Fact::DeliveryEnded { event: *event, at, ending, reason: None }).collect();
+        hub.store().facts().append(cursor.key(), &facts).await?;
+        self.expired.extend(events);
+        Ok(())
+    }
+
+    fn note_young(&mut self, until: UnixMs) {
+        self.young_until = Some(self.young_until.map_or(until, |first| first.min(until)));
     }
 }
 

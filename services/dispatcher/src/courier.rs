@@ -1,30 +1,38 @@
 //! The task that works on one cursor: takes events from the store, hands them to the sessions of
 //! the group, and appends the facts.
 
+mod aside;
+
 mod conclusion;
 
+mod parking;
+
+mod wait;
+
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::fact::{Ending, Fact, Outcome};
+use model::order::Key;
 use model::reason::Reason;
 use model::record::{Bucket, Output};
 use model::{EventId, GroupId, OutputId, SessionId, UnixMs, retry};
 use store::answer::Given;
-use store::cursor::{Cursor, PROGRESS_EVERY};
+use store::cursor::{Cursor, PROGRESS_EVERY, Pulled, Receipt};
 use store::fact::CursorKey;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, info, warn};
 
-use crate::book::{Book, Due};
+use crate::book::{Book, Due, Limits};
 use crate::delivery::{NotHanded, hand};
 use crate::hub::Hub;
 use crate::session::{Ended, Session};
 use crate::{DRAIN_MAX, clock};
 use conclusion::Conclusions;
+use parking::Read;
+use wait::{Doing, finished, reached};
 
 /// The wait before something that the store could not do is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(300);
@@ -43,7 +51,8 @@ pub(crate) enum ToCourier {
     Lost(EventId),
 }
 
-type Handing = Pin<Box<dyn Future<Output = Result<(), NotHanded>> + Send>>;
+type Handed = Result<Option<Key>, NotHanded>;
+type Handing = Doing<Handed>;
 
 struct Courier {
     hub: Hub,
@@ -54,6 +63,8 @@ struct Courier {
     conclusions: Conclusions,
     /// The attempt that is just being handed over; one at a time keeps the order.
     handing: Option<(EventId, Handing)>,
+    /// The event of a parked delivery that is just being read again.
+    reading: Option<(EventId, Doing<Read>)>,
     /// Nothing is begun before this time, because the store could not do something.
     pause: Instant,
 }
@@ -73,9 +84,11 @@ pub(crate) async fn run(
         sessions: VecDeque::new(),
         book: Book::new(),
         handing: None,
+        reading: None,
         pause: Instant::now(),
     };
     let Some(mut cursor) = courier.attach(&mut rx).await else { return };
+    courier.adopt(&cursor);
     courier.work(&mut cursor, &mut rx).await;
     courier.finish(&cursor, &mut rx).await;
     cursor.release(courier.book.into_receipts()).await;
@@ -114,6 +127,7 @@ impl Courier {
             if cursor.is_lost() {
                 self.rebuild(cursor).await;
             }
+            self.read_parked();
             self.begin();
             if let Err(error) = cursor.ask(self.book.wanted()).await {
                 self.later("ask for events", &error);
@@ -126,12 +140,14 @@ impl Courier {
                 Some(told) = rx.recv() => self.told(told),
                 // Events come; or the cursor has something to see to.
                 happened = cursor.happens() => match cursor.take(happened, clock::now()).await {
-                    Ok(Some(pulled)) => self.book.take(pulled),
+                    Ok(Some(pulled)) => self.took(cursor, pulled).await,
                     Ok(None) => {}
                     Err(error) => self.later("take an event", &error),
                 },
                 // An attempt was handed over, or could not be.
                 Some((event, handed)) = finished(&mut self.handing) => self.handed(event, handed),
+                // The event of a parked delivery was read.
+                Some((event, read)) = finished(&mut self.reading) => self.read(event, read),
                 // Facts are in the log.
                 Some(concluded) = self.conclusions.appended() => self.concluded(cursor, concluded).await,
                 // JetStream hears that we still work on what we have.
@@ -170,15 +186,17 @@ impl Courier {
 
     /// Begins the next attempt if one may begin and a session has room.
     fn begin(&mut self) {
-        if self.handing.is_some() || Instant::now() < self.pause || self.hub.stop().is_given() {
+        if self.handing.is_some() || self.is_held_up() {
             return;
         }
         let Some((output, bucket)) = self.serving() else { return };
-        let span = retry::span(&output, &bucket);
+        self.book.allow(Limits::of(&output));
         while let Some(due) = self.book.begin(clock::now()) {
             let event = due.event();
-            if clock::now() > due.pulled.stored_at.plus(span) {
-                self.end(event, Ending::Expired, None);
+            if let Some((ending, reason)) =
+                retry::too_late(&output, &bucket, due.attempt, due.pulled.stored_at, clock::now())
+            {
+                self.end(event, ending, reason);
                 continue;
             }
             match self.hand_to_someone(due, Arc::clone(&output)) {
@@ -197,16 +215,22 @@ impl Courier {
             self.sessions.rotate_left(1);
             let session = Arc::clone(self.sessions.back()?);
             if let Some(number) = session.begin(&self.tx, self.key, event, self.book.is_suspect()) {
-                return Some(Box::pin(hand(self.hub.store().clone(), session, self.key, number, due, output)));
+                let (store, busy) = (self.hub.store().clone(), self.book.busy_keys());
+                return Some(Box::pin(hand(store, session, self.key, number, due, output, busy)));
             }
         }
         None
     }
 
-    fn handed(&mut self, event: EventId, handed: Result<(), NotHanded>) {
+    fn handed(&mut self, event: EventId, handed: Handed) {
         match handed {
             // A session that is gone tells us about all that it had.
-            Ok(()) | Err(NotHanded::SessionGone) => {}
+            Ok(key) => self.book.begun(event, key, clock::now()),
+            Err(NotHanded::SessionGone) => {}
+            Err(NotHanded::Behind(key)) => {
+                self.withdraw(event);
+                self.book.wait_for_key(event, key);
+            }
             Err(NotHanded::Unreadable(error)) => {
                 error!(%event, %error, "an event cannot be opened; its delivery has failed");
                 self.withdraw(event);
@@ -242,7 +266,9 @@ impl Courier {
         let deadline = due.pulled.stored_at.plus(retry::span(&output, &bucket));
         let attempt = retry::Attempt { number: due.attempt, outcome, retry_after };
         let next = retry::next(&output, attempt, now, deadline, rand::random());
-        self.book.note(matches!(outcome, Outcome::Answered(status) if status < 500));
+        if let Some(paused) = self.book.note(matches!(outcome, Outcome::Answered(status) if status < 500), now) {
+            self.pause_output(paused);
+        }
         let place = Some(due.pulled.place);
         let attempt = due.attempt;
         let fact =
@@ -252,16 +278,6 @@ impl Courier {
             self.bring(to, given.clone());
         }
         self.conclusions.push(fact, answer.filter(|_| !self.key.ephemeral));
-    }
-
-    /// Brings an answer to the caller who waits for it, beside everything else.
-    fn bring(&self, to: String, given: Given) {
-        let (store, bucket) = (self.hub.store().clone(), self.key.bucket);
-        self.hub.tasks().spawn(async move {
-            if let Err(error) = store.answers().bring(&to, bucket, &given).await {
-                warn!(event = %given.event, %error, "an answer could not be brought to its caller");
-            }
-        });
     }
 
     fn end(&mut self, event: EventId, ending: Ending, reason: Option<Reason>) {
@@ -274,19 +290,33 @@ impl Courier {
     /// What follows once facts are in the log.
     async fn concluded(&mut self, cursor: &Cursor, facts: Vec<Fact>) {
         for fact in facts {
-            match conclusion::retry_at(&fact) {
-                Some(at) => self.book.retry(fact.event(), at),
-                None => {
-                    let Some(receipt) = self.book.ended(fact.event()) else { continue };
-                    if let Err(error) = cursor.acknowledge(&receipt).await {
-                        self.later("acknowledge an event", &error);
-                    }
-                }
-            }
+            let receipt = match conclusion::retry_at(&fact) {
+                Some(at) => self.book.retry(fact.event(), at, clock::now()),
+                None => self.book.ended(fact.event()),
+            };
+            self.acknowledge(cursor, receipt).await;
         }
     }
 
-    async fn still_working(&mut self, cursor: &Cursor) {
+    async fn took(&mut self, cursor: &Cursor, pulled: Pulled) {
+        let receipt = self.book.take(pulled, clock::now());
+        self.acknowledge(cursor, receipt).await;
+    }
+
+    async fn acknowledge(&mut self, cursor: &Cursor, receipt: Option<Receipt>) {
+        let Some(receipt) = receipt else { return };
+        if let Err(error) = cursor.acknowledge(&receipt).await {
+            self.later("acknowledge an event", &error);
+        }
+    }
+
+    async fn still_working(&mut self, cursor: &mut Cursor) {
+        if cursor.is_shared() {
+            match cursor.look_again(clock::now()).await {
+                Ok(()) => self.adopt(cursor),
+                Err(error) => self.later("read the facts of others", &error),
+            }
+        }
         for receipt in self.book.receipts() {
             if let Err(error) = cursor.in_progress(receipt).await {
                 warn!(output = %self.key.output, %error, "cannot say that an event is in progress");
@@ -296,12 +326,16 @@ impl Courier {
     }
 
     async fn rebuild(&mut self, cursor: &mut Cursor) {
-        let Some((_, since)) = self.wanted_by() else { return };
+        let Some((span, since)) = self.wanted_by() else { return };
         let place = self.hub.setup_place().await;
-        match Box::pin(cursor.rebuild(since, clock::now())).await {
-            Ok(()) => info!(output = %self.key.output, "the cursor was made again"),
+        let rebuilt = Box::pin(cursor.rebuild(span, since, clock::now())).await;
+        drop(place);
+        match rebuilt {
+            Ok(()) => {
+                self.adopt(cursor);
+                info!(output = %self.key.output, "the cursor was made again");
+            }
             Err(error) => {
-                drop(place);
                 warn!(output = %self.key.output, %error, "cannot make the cursor again; trying again");
                 tokio::time::sleep(RETRY_WAIT).await;
             }
@@ -340,29 +374,16 @@ impl Courier {
         self.pause = Instant::now() + RETRY_WAIT;
     }
 
+    /// Whether nothing is begun now.
+    fn is_held_up(&self) -> bool {
+        Instant::now() < self.pause || self.hub.stop().is_given()
+    }
+
     /// When something is to be done even if nothing happens: a retry is due, or a pause is over.
     fn next_at(&self) -> Option<Instant> {
-        let now = Instant::now();
-        let wait = self.book.next_at().map(|at| at.since(clock::now())).filter(|wait| !wait.is_zero());
+        let (now, wall) = (Instant::now(), clock::now());
+        let wait = self.book.next_at(wall).map(|at| at.since(wall));
         let pause = Some(self.pause).filter(|at| *at > now);
         wait.map(|wait| now + wait).into_iter().chain(pause).min()
     }
-}
-
-/// Waits for a moment; for ever when there is none.
-async fn reached(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for the attempt that is being handed over; for ever when there is none.
-async fn finished(handing: &mut Option<(EventId, Handing)>) -> Option<(EventId, Result<(), NotHanded>)> {
-    let (event, handed) = match handing {
-        Some((event, handing)) => (*event, handing.as_mut().await),
-        None => std::future::pending().await,
-    };
-    *handing = None;
-    Some((event, handed))
 }

@@ -1,10 +1,12 @@
 //! One attempt on its way to whoever makes it: opened, announced, and its body sent.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use model::answer::{ANSWER_CARRIED_BYTES_MAX, ANSWER_KEPT_BYTES_MAX};
-use model::record::Output;
+use model::order::{self, Key};
+use model::record::{Order, Output};
 use model::request::Request;
 use model::rules::Verdict;
 use proto::v1;
@@ -25,11 +27,14 @@ pub(crate) enum NotHanded {
     Later(store::Error),
     /// The output's rules do not let the event through.
     Rejected,
+    /// Another event with the same key has not ended.
+    Behind(Key),
     /// The session is gone; it says so to everyone itself.
     SessionGone,
 }
 
-/// Opens the event and hands it to the session, with its body.
+/// Opens the event and hands it to the session, with its body. `busy` are the keys that others
+/// have, where the output keeps order by key; the event's is returned then.
 ///
 /// # Errors
 /// See [`NotHanded`].
@@ -40,13 +45,29 @@ pub(crate) async fn hand(
     number: u64,
     due: Due,
     output: Arc<Output>,
-) -> Result<(), NotHanded> {
+    busy: Option<HashSet<Key>>,
+) -> Result<Option<Key>, NotHanded> {
     let request = open(&store, key, &due).await?;
     if let Some(Verdict::Reject(_)) = output.rules.as_ref().map(|rules| rules.evaluate(&request)) {
         return Err(NotHanded::Rejected);
     }
+    let order_key = busy.map_or(Ok(None), |busy| in_turn(&busy, &due, &output, &request))?;
     match session.line() {
         Line::Agent(line) => to_agent(&store, line, key, number, due, request, &output).await,
+    }?;
+    Ok(order_key)
+}
+
+/// The key by which the output keeps order, unless one of the others has it.
+fn in_turn(busy: &HashSet<Key>, due: &Due, output: &Output, request: &Request) -> Result<Option<Key>, NotHanded> {
+    match (&output.order, due.key) {
+        // It was looked at before, and has its turn.
+        (Order::Key(_), Some(key)) => Ok(Some(key)),
+        (Order::Key(from), None) => match order::key(from, request) {
+            key if busy.contains(&key) => Err(NotHanded::Behind(key)),
+            key => Ok(Some(key)),
+        },
+        (Order::Arrival | Order::Strict, _) => Ok(None),
     }
 }
 
@@ -65,7 +86,7 @@ async fn to_agent(
     mut request: Request,
     output: &Output,
 ) -> Result<(), NotHanded> {
-    let Due { pulled, attempt } = due;
+    let Due { pulled, attempt, .. } = due;
     let event = pulled.event;
     let chunks = request.chunks.take();
     let delivery = v1::Delivery {

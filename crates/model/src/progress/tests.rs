@@ -35,9 +35,9 @@ fn facts_applied_twice_change_nothing() {
     for fact in facts.iter().chain(&facts) {
         progress.apply(fact);
     }
-    assert_eq!(progress.of(event(1)), State::Tried(2));
+    assert_eq!(progress.of(event(1)), State::Tried(Again { tried: 2, at: UnixMs(9), place: None }));
     assert_eq!(progress.of(event(2)), State::Ended(Ending::Sent));
-    assert_eq!(progress.of(event(3)), State::Tried(0));
+    assert_eq!(progress.of(event(3)), State::New);
 }
 
 #[test]
@@ -57,5 +57,16 @@ fn what_lies_before_the_horizon_is_forgotten() {
     }
     progress.forget_before(UnixMs(20));
     assert_eq!(progress.len(), 2);
-    assert_eq!(progress.of(event(10)), State::Tried(0));
+    assert_eq!(progress.of(event(10)), State::New);
+}
+
+#[test]
+fn what_is_tried_again_is_known_with_its_time() {
+    let mut progress = Progress::default();
+    progress.apply(&attempt(event(1), 2, Next::RetryAt(UnixMs(9))));
+    progress.apply(&attempt(event(1), 1, Next::RetryAt(UnixMs(5))));
+    progress.apply(&attempt(event(2), 1, Next::RetryAt(UnixMs(7))));
+    progress.apply(&Fact::DeliveryEnded { event: event(2), at: UnixMs(8), ending: Ending::Expired, reason: None });
+    let again: Vec<_> = progress.again().collect();
+    assert_eq!(again, [(event(1), Again { tried: 2, at: UnixMs(9), place: None })]);
 }

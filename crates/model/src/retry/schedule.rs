@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use crate::fact::Ending;
+use crate::reason::Reason;
 use crate::record::{Bucket, Durability, Output, Schedule, WINDOW_SECONDS_MAX};
+use crate::time::UnixMs;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -43,6 +46,20 @@ pub fn span(output: &Output, bucket: &Bucket) -> Duration {
         span = span.max(turn(output));
     }
     span.min(kept(bucket))
+}
+
+/// How a delivery ends whose next attempt, number `attempt`, comes too late, if it does.
+pub fn too_late(
+    output: &Output,
+    bucket: &Bucket,
+    attempt: u32,
+    stored_at: UnixMs,
+    now: UnixMs,
+) -> Option<(Ending, Option<Reason>)> {
+    if output.throttle.enabled && attempt == 1 && now > stored_at.plus(turn(output)) {
+        return Some((Ending::Failed, Some(Reason::Throttled)));
+    }
+    (now > stored_at.plus(span(output, bucket))).then_some((Ending::Expired, None))
 }
 
 /// For how long a delivery of a throttled output may wait for its turn.

@@ -19,6 +19,10 @@ use crate::{Error, Store};
 pub(super) const SLACK: Duration = Duration::from_secs(120);
 /// How long a consumer that nobody pulls from is kept beyond the window.
 const INACTIVE_SLACK: Duration = Duration::from_secs(900);
+/// What a process that attaches to a cursor says when it asks whether another works with it.
+pub(super) const ATTACHES: &[u8] = b"attaches";
+/// What one that only wants to know says.
+pub(super) const ASKS: &[u8] = b"";
 /// How long another process is given to say that it works with a cursor. One that is stopped or
 /// cut off does not say so; its events come after [`ACK_WAIT`].
 const HELD_WAIT: Duration = Duration::from_millis(500);
@@ -34,8 +38,8 @@ pub(super) fn held_subject(name: &str) -> String {
 }
 
 /// Whether another process works with the cursor. When in doubt, yes: then nothing is taken from it.
-pub(super) async fn is_held(store: &Store, name: &str) -> bool {
-    let request = async_nats::Request::new().payload(Bytes::new()).timeout(Some(HELD_WAIT));
+pub(super) async fn is_held(store: &Store, name: &str, why: &'static [u8]) -> bool {
+    let request = async_nats::Request::new().payload(Bytes::from_static(why)).timeout(Some(HELD_WAIT));
     match store.inner.client.send_request(held_subject(name), request).await {
         Ok(_) => true,
         Err(error) => error.kind() != RequestErrorKind::NoResponders,

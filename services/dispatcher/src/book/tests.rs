@@ -6,6 +6,7 @@ use bytes::Bytes;
 use model::InputId;
 use uuid::Uuid;
 
+use super::limits::{OPEN_DEFAULT, SUSPECT_AFTER};
 use super::*;
 
 const NOW: UnixMs = UnixMs(1_000_000);
@@ -21,15 +22,21 @@ fn pulled(n: u128) -> Pulled {
         place: 1,
         input: InputId(Uuid::nil()),
         stored_at: NOW,
-        tried: 0,
+        again: None,
         sealed: Bytes::new(),
-        receipt: Receipt::from_subject(format!("receipt.{n}")),
+        receipt: Some(receipt(n)),
     }
+}
+
+fn receipt(n: u128) -> Receipt {
+    Receipt::from_subject(format!("receipt.{n}"))
 }
 
 fn book(events: impl IntoIterator<Item = u128>) -> Book {
     let mut book = Book::new();
-    events.into_iter().for_each(|n| book.take(pulled(n)));
+    for n in events {
+        assert_eq!(book.take(pulled(n), NOW), None);
+    }
     book
 }
 
@@ -41,15 +48,15 @@ fn begin_all(book: &mut Book) -> Vec<u128> {
 /// An attempt at the event succeeded.
 fn succeed(book: &mut Book, n: u128) {
     book.conclude(event(n)).unwrap();
-    book.note(true);
+    book.note(true, NOW);
     book.ended(event(n)).unwrap();
 }
 
 /// An attempt at the event failed and is due again at that time.
 fn fail(book: &mut Book, n: u128, again: UnixMs) {
     book.conclude(event(n)).unwrap();
-    book.note(false);
-    book.retry(event(n), again);
+    book.note(false, NOW);
+    assert_eq!(book.retry(event(n), again, NOW), None);
 }
 
 #[test]
@@ -67,12 +74,14 @@ fn the_limit_has_an_end_and_reading_ahead_comes_with_it() {
     let mut book = Book::new();
     assert_eq!(book.wanted(), 2);
     for n in 0..10 {
-        book.take(pulled(n));
+        book.take(pulled(n), NOW);
         assert!(book.begin(NOW).is_some());
         succeed(&mut book, n);
     }
     assert_eq!(book.wanted(), IN_HAND_MAX + WAITING_MAX);
-    (100..400).for_each(|n| book.take(pulled(n)));
+    for n in 100..400 {
+        book.take(pulled(n), NOW);
+    }
     assert_eq!(begin_all(&mut book).len(), IN_HAND_MAX);
     assert_eq!(book.wanted(), 0);
 }
@@ -83,7 +92,7 @@ fn a_retry_waits_for_its_time_and_holds_nobody_up() {
     assert_eq!(begin_all(&mut book), [1]);
     let later = NOW.plus(Duration::from_secs(1));
     fail(&mut book, 1, later);
-    assert_eq!(book.next_at(), Some(later));
+    assert_eq!(book.next_at(NOW), Some(later));
     assert_eq!(begin_all(&mut book), [2]);
     succeed(&mut book, 2);
     let again = book.begin(later).unwrap();
@@ -93,14 +102,16 @@ fn a_retry_waits_for_its_time_and_holds_nobody_up() {
 #[test]
 fn an_output_that_fails_again_and_again_is_tried_with_what_failed_alone() {
     let mut book = book(1..=20);
-    let later = NOW.plus(Duration::from_secs(1));
+    let (soon, later) = (NOW.plus(Duration::from_secs(1)), NOW.plus(OPEN_DEFAULT));
     for n in 1..=u128::from(SUSPECT_AFTER) {
         assert_eq!(begin_all(&mut book), [n]);
-        fail(&mut book, n, later);
+        fail(&mut book, n, soon);
     }
     assert!(book.is_suspect());
     assert_eq!(begin_all(&mut book), [] as [u128; 0], "no first attempt while it is suspect");
     assert_eq!(book.wanted(), 0);
+    assert!(book.begin(soon).is_none(), "it is left alone");
+    assert_eq!(book.next_at(soon), Some(later));
     let probe = book.begin(later).unwrap();
     assert!(book.begin(later).is_none(), "one at a time");
     succeed(&mut book, probe.event().0.as_u128());
@@ -114,10 +125,11 @@ fn a_suspect_output_without_retries_is_tried_with_the_next_event() {
     for n in 1..=u128::from(SUSPECT_AFTER) {
         assert_eq!(begin_all(&mut book), [n]);
         book.conclude(event(n)).unwrap();
-        book.note(false);
+        book.note(false, NOW);
         book.ended(event(n)).unwrap();
     }
-    assert_eq!(begin_all(&mut book), [u128::from(SUSPECT_AFTER) + 1]);
+    let probe = book.begin(NOW.plus(OPEN_DEFAULT)).unwrap();
+    assert_eq!(probe.event(), event(u128::from(SUSPECT_AFTER) + 1));
 }
 
 #[test]
@@ -125,9 +137,9 @@ fn events_that_wait_for_a_retry_are_limited() {
     let mut book = book(0..100);
     for n in 0..RETRYING_MAX as u128 {
         // Every other success keeps the output from being suspect.
-        book.note(true);
+        book.note(true, NOW);
         assert!(book.begin(NOW).is_some());
-        fail(&mut book, n, NOW.plus(Duration::from_secs(60)));
+        fail(&mut book, n, NOW.plus(PARK_FROM));
     }
     assert!(book.begin(NOW).is_none());
     assert_eq!(book.wanted(), 0);
@@ -138,8 +150,8 @@ fn an_event_given_out_again_only_renews_its_receipt() {
     let mut book = book([1]);
     assert_eq!(begin_all(&mut book), [1]);
     let mut again = pulled(1);
-    again.receipt = Receipt::from_subject("new".to_owned());
-    book.take(again);
+    again.receipt = Some(Receipt::from_subject("new".to_owned()));
+    book.take(again, NOW);
     assert_eq!(begin_all(&mut book), [] as [u128; 0]);
     book.conclude(event(1)).unwrap();
     assert_eq!(book.ended(event(1)).unwrap(), Receipt::from_subject("new".to_owned()));
@@ -148,7 +160,7 @@ fn an_event_given_out_again_only_renews_its_receipt() {
 #[test]
 fn what_a_session_lost_takes_its_place_again() {
     let mut book = book(1..=4);
-    book.note(true);
+    book.note(true, NOW);
     assert_eq!(begin_all(&mut book), [1, 2]);
     book.lost(event(2));
     book.lost(event(1));
@@ -160,10 +172,14 @@ fn what_a_session_lost_takes_its_place_again() {
 #[test]
 fn what_is_left_is_given_back_in_order() {
     let mut book = book([3, 4, 5]);
-    book.note(true);
+    book.note(true, NOW);
     assert_eq!(begin_all(&mut book), [3, 4]);
     fail(&mut book, 3, NOW);
     let receipts = book.into_receipts();
-    let expected = [3, 4, 5].map(|n| Receipt::from_subject(format!("receipt.{n}")));
+    let expected = [3, 4, 5].map(receipt);
     assert_eq!(receipts, expected);
 }
+
+mod policy;
+
+mod properties;

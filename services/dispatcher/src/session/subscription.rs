@@ -120,7 +120,7 @@ impl Subscription {
         let mut wanted = HashSet::new();
         for bucket in self.buckets().iter().filter(|b| b.stream) {
             for output in directory.outputs_of(bucket.id) {
-                if output.record.internal && !output.record.disabled {
+                if output.record.internal && !output.record.disabled && output.record.paused.is_none() {
                     wanted.insert(CursorKey {
                         bucket: bucket.id,
                         output: output.record.id,

@@ -1,0 +1,32 @@
+//! What a courier has done beside its work, so that nothing waits for it.
+
+use model::record::{Output, Paused};
+use store::answer::Given;
+use tracing::warn;
+
+use super::Courier;
+
+impl Courier {
+    /// Brings an answer to the caller who waits for it, beside everything else.
+    pub(super) fn bring(&self, to: String, given: Given) {
+        let (store, bucket) = (self.hub.store().clone(), self.key.bucket);
+        self.hub.tasks().spawn(async move {
+            if let Err(error) = store.answers().bring(&to, bucket, &given).await {
+                warn!(event = %given.event, %error, "an answer could not be brought to its caller");
+            }
+        });
+    }
+
+    /// Pauses the output, beside everything else; its owner sets it free.
+    pub(super) fn pause_output(&self, paused: Paused) {
+        let (store, id) = (self.hub.store().clone(), self.key.output);
+        self.hub.tasks().spawn(async move {
+            let Some(output) = store.directory().output(id).filter(|o| o.record.paused.is_none()) else { return };
+            let record = Output { paused: Some(paused), ..(*output.record).clone() };
+            match store.directory().update(&record, output.revision).await {
+                Ok(_) => warn!(output = %id, failures = paused.failures, "an output that only fails was paused"),
+                Err(error) => warn!(output = %id, %error, "an output that only fails could not be paused"),
+            }
+        });
+    }
+}
