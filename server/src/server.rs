@@ -201,7 +201,9 @@ fn start_roles(options: &Options, store: &Store, url: &str, groups: &mut Groups)
     if options.roles.has(Role::Api) {
         let config = api::Config { public_url: url.to_owned() };
         let api = api::Api::new(store.clone(), config).context("set up the REST API")?;
-        services.api = Some(api::router(api));
+        services.api = Some(api::router(api.clone()));
+        let stop = groups.front.stop();
+        groups.front.spawn("webhooks by the clock", async move { api.run(&stop).await });
     }
     Ok(services)
 }

@@ -6,15 +6,19 @@
 //! - `auth` says who asks, `own` what there is for that caller, `error` what a refusal looks like.
 //! - `shape` is JSON in and out; `request` reads the rest of a request.
 //! - `write` makes, changes and deletes records; `name` keeps their names apart.
+//! - `openapi` describes it all to machines.
+//! - `cron` sends the webhooks that are due by the clock.
 //! - [`limits`] is how much of anything there may be.
 //!
 //! It keeps nothing of its own but verified secrets, for a minute: the directory has it all, and any
 //! number of processes serve the API side by side.
 
 mod auth;
+mod cron;
 mod error;
 pub mod limits;
 mod name;
+mod openapi;
 mod own;
 mod request;
 mod routes;
@@ -28,6 +32,7 @@ use std::sync::Arc;
 
 use store::Store;
 use store::directory::Directory;
+use telemetry::Stop;
 use tokio::sync::Semaphore;
 
 use auth::Gate;
@@ -62,6 +67,11 @@ impl Api {
         let public_url = config.public_url.trim_end_matches('/').to_owned();
         let (gate, hashing) = (Gate::new()?, Semaphore::new(limits::HASHES_MAX));
         Ok(Self { inner: Arc::new(Inner { store, gate, public_url, hashing }) })
+    }
+
+    /// Sends the webhooks that are due by the clock, until told to stop. Several may do so side by side.
+    pub async fn run(&self, stop: &Stop) {
+        cron::run(self.store(), stop).await;
     }
 
     fn store(&self) -> &Store {

@@ -27,7 +27,7 @@ pub const COUNT_MAX: u32 = 1_000_000;
 /// The longest beginning of a path that an input answers to, in bytes.
 pub const PATH_PREFIX_BYTES_MAX: usize = 512;
 /// The most secrets that may have signed a webhook: one of now, and those before a rotation.
-pub const SIGNING_SECRETS_MAX: usize = 8;
+pub const SIGNING_SECRETS_MAX: usize = verify::SECRETS_MAX;
 /// The longest secret, or part of a scheme, of a signature, in bytes: a public key in PEM fits.
 pub const SIGNING_BYTES_MAX: usize = 4 * 1024;
 /// The largest difference of clocks that a signature may be allowed, in seconds: a day.
@@ -42,6 +42,10 @@ pub const BUCKETS_PER_ACCOUNT_MAX: usize = 10_000;
 pub const INPUTS_PER_BUCKET_MAX: usize = 1000;
 /// The most outputs of one bucket: each webhook is one delivery for each of them.
 pub const OUTPUTS_PER_BUCKET_MAX: usize = 1000;
+/// The largest body of the webhooks of a cron, in bytes: as large as the answer of an input.
+pub const PAYLOAD_BYTES_MAX: usize = model::record::ANSWER_BYTES_MAX;
+/// The most crons of one account.
+pub const CRONS_PER_ACCOUNT_MAX: usize = 1000;
 /// The most domains of one account.
 pub const DOMAINS_PER_ACCOUNT_MAX: usize = 1000;
 /// The most integrations of one account: each trouble is posted to all that want to know.

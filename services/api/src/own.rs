@@ -1,8 +1,8 @@
 //! Finds what belongs to a caller. What belongs to others is not there, and neither is what lies
 //! outside of the caller's scopes.
 
-use model::record::{Bucket, Domain, Input, Integration, Output, Token};
-use model::{AccountId, BucketId, DomainId, InputId, IntegrationId, OutputId, TokenId};
+use model::record::{Bucket, Cron, Domain, Input, Integration, Output, Token};
+use model::{AccountId, BucketId, CronId, DomainId, InputId, IntegrationId, OutputId, TokenId};
 use store::directory::{Directory, Versioned};
 
 use crate::auth::Caller;
@@ -79,6 +79,23 @@ pub(crate) fn domains(directory: &Directory, caller: &Caller) -> Vec<Versioned<D
 pub(crate) fn domain(directory: &Directory, caller: &Caller, id: DomainId) -> Result<Versioned<Domain>, Error> {
     let domain = directory.domain(id).filter(|domain| domain.record.account == caller.account());
     domain.ok_or(Error::NotFound("domain"))
+}
+
+/// The crons of the caller's account, oldest first.
+pub(crate) fn crons(directory: &Directory, caller: &Caller) -> Vec<Versioned<Cron>> {
+    let mut crons = directory.crons();
+    crons.retain(|cron| cron.record.account == caller.account());
+    crons.sort_by_key(|cron| (cron.record.created_at, cron.record.id));
+    crons
+}
+
+/// A cron of the caller's account.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(crate) fn cron(directory: &Directory, caller: &Caller, id: CronId) -> Result<Versioned<Cron>, Error> {
+    let cron = directory.cron(id).filter(|cron| cron.record.account == caller.account());
+    cron.ok_or(Error::NotFound("cron"))
 }
 
 /// The integrations of the caller's account, oldest first.

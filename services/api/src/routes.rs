@@ -3,6 +3,7 @@
 mod account;
 mod bucket;
 mod client;
+mod cron;
 mod domain;
 mod input;
 mod integration;
@@ -40,6 +41,8 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/v1/buckets/{id}/outputs", get(output::list).post(output::create)),
         ("/v1/buckets/{id}/outputs/{output}", get(output::get).put(output::update).delete(output::delete)),
         ("/v1/buckets/{id}/outputs/{output}/rules", put(output::set_rules).delete(output::clear_rules)),
+        ("/v1/crons", get(cron::list).post(cron::create)),
+        ("/v1/crons/{id}", get(cron::get).put(cron::update).delete(cron::delete)),
         ("/v1/domains", get(domain::list).post(domain::create)),
         ("/v1/domains/{id}", delete(domain::delete)),
         ("/v1/integrations", get(integration::list).post(integration::create)),
@@ -53,5 +56,6 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/v1/tokens/{id}", put(token::update).delete(token::delete)),
         ("/v1/user/info", get(account::user_info)),
         ("/v1/config", get(account::config)),
+        ("/v1/openapi.json", get(account::openapi)),
     ]
 }

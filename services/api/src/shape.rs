@@ -12,6 +12,7 @@ pub(crate) mod account;
 pub(crate) mod auth;
 pub(crate) mod bucket;
 pub(crate) mod client;
+pub(crate) mod cron;
 pub(crate) mod domain;
 mod fields;
 mod header;

@@ -3,7 +3,9 @@
 mod access;
 mod account;
 mod bucket;
+mod cron;
 mod house;
 mod part;
 mod race;
+mod table;
 mod token;

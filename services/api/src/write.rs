@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use model::UnixMs;
-use model::record::{Bucket, Domain, Input, Integration, Output, Token};
+use model::record::{Bucket, Cron, Domain, Input, Integration, Output, Token};
 use store::directory::{Directory, Record, Versioned};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -157,6 +157,12 @@ impl Dated for Token {
 }
 
 impl Dated for Domain {
+    fn set_updated_at(&mut self, now: UnixMs) {
+        self.updated_at = now;
+    }
+}
+
+impl Dated for Cron {
     fn set_updated_at(&mut self, now: UnixMs) {
         self.updated_at = now;
     }

@@ -44,6 +44,10 @@ pub struct Cron {
     /// It does not run after then.
     #[serde(default)]
     pub ends_at: Option<UnixMs>,
+    /// From when on its schedule counts: when it was made if not said, or what it says of when it
+    /// runs was last changed.
+    #[serde(default)]
+    pub counts_from: Option<UnixMs>,
     /// The time of its last run; each time is run once, whoever runs it.
     #[serde(default)]
     pub last_run: Option<UnixMs>,

@@ -2,7 +2,10 @@
 
 use axum::Json;
 
+use serde_json::Value;
+
 use crate::auth::Caller;
+use crate::openapi;
 use crate::shape::account::{ServerConfig, UserInfo};
 
 /// `GET /v1/user/info`: a cheap way to see whether credentials are good.
@@ -10,7 +13,12 @@ pub(super) async fn user_info(caller: Caller) -> Json<UserInfo> {
     Json(UserInfo::new(caller.account()))
 }
 
-/// `GET /v1/config`: the only route that anybody may ask.
+/// `GET /v1/openapi.json`: as little a secret as the program.
+pub(super) async fn openapi() -> Json<Value> {
+    Json(openapi::document())
+}
+
+/// `GET /v1/config`: for anybody, as is the description of the API.
 pub(super) async fn config() -> Json<ServerConfig> {
     Json(ServerConfig::new())
 }

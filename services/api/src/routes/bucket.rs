@@ -11,6 +11,7 @@ use http::StatusCode;
 use model::record::{Bucket, Input, Integration, Output};
 use model::{AccountId, BucketId, CronId, InputId};
 use serde::Deserialize;
+use serde_json::Value;
 use store::directory::{Directory, Record, Versioned};
 use uuid::Uuid;
 
@@ -106,16 +107,27 @@ pub(super) async fn delete(
     if !is_empty && !how.is_forced() {
         return Err(Error::Precondition("bucket has inputs or outputs; delete them, or use ?force=true".to_owned()));
     }
-    delete_parts(directory, id).await?;
-    write::delete(directory, bucket.as_ref()).await?;
-    // What was made meanwhile, by somebody who still saw the bucket.
-    delete_parts(directory, id).await?;
+    delete_whole(directory, &bucket).await?;
     Ok(Json(Deleted::new(id)).into_response())
+}
+
+/// Deletes a bucket and what belongs to it.
+pub(super) async fn delete_whole(directory: &Directory, bucket: &Bucket) -> Result<(), Error> {
+    delete_parts(directory, bucket.id).await?;
+    write::delete(directory, bucket).await?;
+    // What was made meanwhile, by somebody who still saw the bucket.
+    delete_parts(directory, bucket.id).await
 }
 
 fn shown(api: &Api, bucket: &Bucket) -> Response {
     let attached = Attached::of(api.directory(), bucket.account);
     Json(Parts::of(api, &attached, bucket.id).show(api, bucket)).into_response()
+}
+
+/// A bucket inside of something else.
+pub(super) fn json(api: &Api, bucket: &Bucket) -> Option<Value> {
+    let attached = Attached::of(api.directory(), bucket.account);
+    serde_json::to_value(Parts::of(api, &attached, bucket.id).show(api, bucket)).ok()
 }
 
 /// What of an account is attached to buckets.
@@ -172,6 +184,8 @@ impl<'a> Parts<'a> {
 }
 
 async fn delete_parts(directory: &Directory, bucket: BucketId) -> Result<(), Error> {
+    let crons = directory.crons().into_iter().filter(|cron| cron.record.bucket == bucket);
+    in_parallel(crons.map(|cron| async move { Ok(directory.delete(&cron.record.key()).await?) })).await?;
     let groups = directory.groups().into_iter().filter(|group| group.record.bucket == bucket);
     in_parallel(groups.map(|group| async move { Ok(directory.delete(&group.record.key()).await?) })).await?;
     let outputs = directory.outputs_of(bucket).into_iter();

@@ -128,7 +128,7 @@ pub(crate) fn kept(rules: &Rules) -> Option<Rules> {
 }
 
 /// The empty text is not said.
-fn read_destination(fields: &Fields) -> Result<Option<String>, Error> {
+pub(super) fn read_destination(fields: &Fields) -> Result<Option<String>, Error> {
     let Some(url) = fields.text("destination", DESTINATION_BYTES_MAX)?.filter(|url| !url.is_empty()) else {
         return Ok(None);
     };

@@ -3,6 +3,7 @@
 use http::HeaderName;
 use model::record::{self, CustomSignature, SignaturePolicy};
 use serde::Serialize;
+use verify::Verifier;
 
 use crate::error::Error;
 use crate::limits::{LABEL_BYTES_MAX, SIGNING_BYTES_MAX, SIGNING_SECRETS_MAX, TOLERANCE_SECONDS_MAX};
@@ -70,9 +71,7 @@ impl Change {
             Self::Said(said) => said,
         };
         let changed = said.over(signature.take())?;
-        if (changed.provider == CUSTOM) != changed.custom.is_some() {
-            return Err(Error::invalid("signature.custom", "goes with the provider hmac, and only with it"));
-        }
+        Verifier::new(&changed).map_err(|error| Error::invalid("signature", error))?;
         *signature = Some(changed);
         Ok(())
     }
@@ -92,7 +91,7 @@ impl Said {
         let keeps_custom = provider == CUSTOM;
         Ok(record::Signature {
             provider,
-            secrets: self.secrets.clone().or(secrets).ok_or_else(|| missing("signature.secrets"))?,
+            secrets: self.secrets.clone().or(secrets).unwrap_or_default(),
             policy: self.policy.unwrap_or(policy),
             tolerance_seconds: self.tolerance_seconds.unwrap_or(tolerance),
             custom: self.custom.clone().or(custom.filter(|_| keeps_custom)),

@@ -224,7 +224,7 @@ fn signatures_are_merged_and_end_with_null() {
     assert_eq!((custom.algorithm.as_str(), custom.header.as_str()), ("sha256", "x-sig"));
     assert!(changed(json!({ "signature": { "provider": "hmac" } })).is_err());
     assert!(changed(json!({ "signature": { "policy": "ignore" } })).is_err());
-    check_refused(json!({ "name": "x", "signature": { "provider": "github" } }), "signature.secrets: is missing");
+    check_refused(json!({ "name": "x", "signature": { "provider": "github" } }), "signature: has no secret");
 }
 
 #[test]

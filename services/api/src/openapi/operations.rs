@@ -1,0 +1,167 @@
+//! What can be asked of the API: a line for each operation.
+
+/// An operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    /// Its method.
+    pub(crate) method: &'static str,
+    /// Its path, as the router has it.
+    pub(crate) path: &'static str,
+    /// What it does.
+    pub(super) summary: &'static str,
+    /// The schema of what is sent.
+    pub(super) body: Option<&'static str>,
+    /// What may stand in the query.
+    pub(super) query: &'static [&'static str],
+    /// The status when it is done.
+    pub(super) status: u16,
+    /// The schema of what is answered then, and whether it is a list of those.
+    pub(super) answer: Option<(&'static str, bool)>,
+    /// Whether anybody may ask.
+    pub(crate) is_open: bool,
+    /// Whether a name may be refused for good.
+    pub(super) has_names_to_refuse: bool,
+}
+
+impl Operation {
+    /// The statuses of what is not done, and why.
+    pub(super) fn refusals(&self) -> Vec<(u16, &'static str)> {
+        let mut refusals = Vec::new();
+        if !self.is_open {
+            refusals.push((401, "Credentials are missing or wrong."));
+            refusals.push((403, "The token may not do this."));
+            refusals.push((503, "It cannot be done right now; try again."));
+        }
+        if self.path.contains('{') || !self.query.is_empty() {
+            refusals.push((404, "There is no such thing, or it is not yours."));
+        }
+        if self.method != "GET" || !self.query.is_empty() {
+            refusals.push((400, "The request has a value that cannot be taken."));
+        }
+        if self.method != "GET" {
+            refusals.push((409, "Others changed the same thing at the same time."));
+            refusals.push((412, "The name is taken, the thing is in use, or there are as many as there may be."));
+            refusals.push((413, "The body is too large."));
+        }
+        if self.has_names_to_refuse {
+            refusals.push((451, "Nobody may have this name here."));
+        }
+        refusals.push((500, "It cannot be done."));
+        refusals
+    }
+
+    const fn new(method: &'static str, path: &'static str, summary: &'static str) -> Self {
+        Self {
+            method,
+            path,
+            summary,
+            body: None,
+            query: &[],
+            status: 200,
+            answer: None,
+            is_open: false,
+            has_names_to_refuse: false,
+        }
+    }
+
+    const fn one(self, name: &'static str) -> Self {
+        Self { answer: Some((name, false)), ..self }
+    }
+
+    const fn many(self, name: &'static str) -> Self {
+        Self { answer: Some((name, true)), ..self }
+    }
+
+    const fn takes(self, name: &'static str) -> Self {
+        Self { body: Some(name), ..self }
+    }
+
+    const fn with(self, query: &'static [&'static str]) -> Self {
+        Self { query, ..self }
+    }
+
+    const fn made(self) -> Self {
+        Self { status: 201, ..self }
+    }
+
+    const fn open(self) -> Self {
+        Self { is_open: true, ..self }
+    }
+}
+
+const fn get(path: &'static str, summary: &'static str) -> Operation {
+    Operation::new("GET", path, summary)
+}
+
+const fn post(path: &'static str, summary: &'static str) -> Operation {
+    Operation::new("POST", path, summary)
+}
+
+const fn put(path: &'static str, summary: &'static str) -> Operation {
+    Operation::new("PUT", path, summary)
+}
+
+const fn delete(path: &'static str, summary: &'static str) -> Operation {
+    Operation::new("DELETE", path, summary).one("Deleted")
+}
+
+/// Every operation.
+pub(crate) fn operations() -> Vec<Operation> {
+    [&FORWARDING[..], &ACCOUNT[..]].concat()
+}
+
+const FORWARDING: [Operation; 17] = [
+    get("/v1/buckets", "List the buckets, with their inputs and outputs.").many("Bucket"),
+    post("/v1/buckets", "Make a bucket, with an input.").takes("Bucket").made().one("Bucket"),
+    get("/v1/buckets/{id}", "Read a bucket.").one("Bucket"),
+    put("/v1/buckets/{id}", "Change a bucket.").takes("Bucket").one("Bucket"),
+    delete("/v1/buckets/{id}", "Delete a bucket; with force=true also one that has inputs or outputs.")
+        .with(&["force"]),
+    get("/v1/buckets/{id}/inputs", "List the inputs of a bucket.").many("Input"),
+    post("/v1/buckets/{id}/inputs", "Make an input.").takes("Input").made().one("Input"),
+    get("/v1/buckets/{id}/inputs/{input}", "Read an input.").one("Input"),
+    put("/v1/buckets/{id}/inputs/{input}", "Change an input.").takes("Input").one("Input"),
+    delete("/v1/buckets/{id}/inputs/{input}", "Delete an input."),
+    get("/v1/buckets/{id}/outputs", "List the outputs of a bucket.").many("Output"),
+    post("/v1/buckets/{id}/outputs", "Make an output.").takes("Output").made().one("Output"),
+    get("/v1/buckets/{id}/outputs/{output}", "Read an output.").one("Output"),
+    put("/v1/buckets/{id}/outputs/{output}", "Change an output.").takes("Output").one("Output"),
+    delete("/v1/buckets/{id}/outputs/{output}", "Delete an output, with the groups on it."),
+    put("/v1/buckets/{id}/outputs/{output}/rules", "Set the rules of an output.").takes("Rules").one("Output"),
+    Operation::new("DELETE", "/v1/buckets/{id}/outputs/{output}/rules", "Take away the rules of an output.")
+        .one("Output"),
+];
+
+const ACCOUNT: [Operation; 25] = [
+    get("/v1/crons", "List the webhooks by the clock.").many("Cron"),
+    post("/v1/crons", "Make a webhook by the clock, with a bucket of its own.").takes("Cron").made().one("Cron"),
+    get("/v1/crons/{id}", "Read a webhook by the clock.").one("Cron"),
+    put("/v1/crons/{id}", "Change a webhook by the clock.").takes("Cron").one("Cron"),
+    Operation {
+        status: 204,
+        ..Operation::new("DELETE", "/v1/crons/{id}", "Delete a webhook by the clock and its bucket.")
+    },
+    get("/v1/domains", "List the domains.").many("Domain"),
+    Operation {
+        has_names_to_refuse: true,
+        ..post("/v1/domains", "Claim a domain.").takes("Domain").made().one("Domain")
+    },
+    delete("/v1/domains/{id}", "Give up a domain that no input uses."),
+    get("/v1/integrations", "List the integrations.").many("Integration"),
+    post("/v1/integrations", "Make an integration.").takes("Integration").made().one("Integration"),
+    get("/v1/integrations/{id}", "Read an integration.").one("Integration"),
+    put("/v1/integrations/{id}", "Change an integration.").takes("Integration").one("Integration"),
+    delete("/v1/integrations/{id}", "Delete an integration."),
+    post("/v1/integrations/{id}/buckets", "Attach an integration to a bucket.").takes("BucketId").one("Integration"),
+    delete("/v1/integrations/{id}/buckets/{bucket}", "Detach an integration from a bucket."),
+    get("/v1/connected-clients", "List who is connected.").one("ConnectedClients"),
+    get("/v1/groups", "List groups of agents and how they stand.").with(&["bucket"]).many("Group"),
+    get("/v1/regions", "List where this relay is.").many("Region"),
+    get("/v1/tokens", "List the tokens.").many("Token"),
+    post("/v1/tokens", "Make a token; its secret is in this answer only.").takes("Token").made().one("NewToken"),
+    put("/v1/tokens/{id}", "Change a token.").takes("Token").one("Token"),
+    delete("/v1/tokens/{id}", "Revoke a token."),
+    get("/v1/user/info", "Say whose token it is.").one("UserInfo"),
+    get("/v1/config", "Say which version this is.").open().one("ServerConfig"),
+    get("/v1/openapi.json", "This description.").open().one("OpenApi"),
+];

@@ -1,0 +1,91 @@
+//! Webhooks by the clock: made, run once by two copies, changed and deleted.
+
+use model::record::Cron;
+use model::{BucketId, CronId, UnixMs};
+use serde_json::{Value, json};
+use telemetry::Stop;
+
+use super::house::{House, eventually};
+use crate::cron;
+
+fn said() -> Value {
+    json!({
+        "name": "nightly", "schedule": "@daily", "timezone": "Europe/Vilnius", "destination": "http://a.example/x",
+        "payload": "{}", "headers": { "X-A": "1" }, "function_id": "", "starts_at": "0001-01-01T00:00:00Z",
+    })
+}
+
+fn id(of: &Value) -> &str {
+    of["id"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_cron_is_made_with_a_bucket_changed_and_deleted_with_it() {
+    let house = House::new().await;
+    let (client, other) = (house.client(1).await, house.client(2).await);
+    let made = client.post("/v1/crons", said()).await.json(201);
+    assert_eq!((&made["method"], &made["recurring"], &made["starts_at"]), (&json!("POST"), &json!(true), &Value::Null));
+    assert!(made["next_run"].as_str().unwrap().ends_with(":00:00Z"), "{made}");
+    assert_eq!((&made["bucket"]["cron_id"], &made["bucket"]["outputs"][0]["cron_id"]), (&made["id"], &made["id"]));
+    assert_eq!(made["bucket"]["outputs"][0]["destination"], "http://a.example/x");
+    let path = format!("/v1/crons/{}", id(&made));
+    assert_eq!(client.get(&path).await.json(200), made);
+    assert_eq!(client.get("/v1/crons").await.json(200), json!([made]));
+    assert_eq!(other.get("/v1/crons").await.json(200), json!([]));
+    other.get(&path).await.is(404, "cron not found");
+    client.put(&path, made.clone()).await.json(200);
+    let changed = client.put(&path, json!({ "destination": "http://b.example", "enabled": false })).await.json(200);
+    assert_eq!((&changed["next_run"], &changed["schedule"]), (&Value::Null, &json!("@daily")));
+    assert_eq!(changed["bucket"]["outputs"][0]["destination"], "http://b.example");
+    assert_eq!(client.put(&path, json!({ "schedule": "x" })).await.status, 400);
+    let ends = json!({ "starts_at": "2030-01-02T00:00:00Z", "ends_at": "2030-01-01T00:00:00Z" });
+    client.put(&path, ends).await.is(400, "ends_at: is before starts_at");
+    let gone = client.delete(&path).await;
+    assert_eq!((gone.status, gone.text.as_str()), (204, ""));
+    client.get(&path).await.is(404, "cron not found");
+    client.get(&format!("/v1/buckets/{}", id(&made["bucket"]))).await.is(404, "bucket not found");
+}
+
+#[tokio::test]
+async fn a_time_is_run_once_by_any_number_of_copies() {
+    let house = House::new().await;
+    let copies = [house.client(1).await, house.client(1).await, house.client(1).await];
+    let mut once = said();
+    once["recurring"] = json!(false);
+    let made = copies[0].post("/v1/crons", once).await.json(201);
+    let (cron_id, bucket): (CronId, BucketId) = (id(&made).parse().unwrap(), id(&made["bucket"]).parse().unwrap());
+    // As if it had been made two days ago, so that it is due.
+    let directory = copies[0].store.directory();
+    let cron = directory.cron(cron_id).unwrap();
+    let ago = UnixMs(crate::write::now().0 - 2 * 24 * 3600 * 1000);
+    let due = Cron { counts_from: Some(ago), created_at: ago, ..cron.record.as_ref().clone() };
+    directory.update(&due, cron.revision).await.unwrap();
+    let stop = Stop::new();
+    let running = copies.iter().map(|copy| {
+        let (store, stop) = (copy.store.clone(), stop.clone());
+        tokio::spawn(async move { cron::run(&store, &stop).await })
+    });
+    let running: Vec<_> = running.collect();
+    let store = &copies[1].store;
+    eventually("it ran", async || store.events().last(bucket, false).await.unwrap().is_some()).await;
+    eventually("all have seen that it ran", async || {
+        copies.iter().all(|copy| copy.store.directory().cron(cron_id).unwrap().record.last_run.is_some())
+    })
+    .await;
+    stop.give();
+    for copy in running {
+        copy.await.unwrap();
+    }
+    let last = store.events().last(bucket, false).await.unwrap().unwrap();
+    let event = store.events().at(bucket, false, last).await.unwrap().unwrap();
+    let mut before = 0;
+    for place in 1..last {
+        before += usize::from(store.events().at(bucket, false, place).await.unwrap().is_some());
+    }
+    assert_eq!(before, 0, "it ran once");
+    let request = store.events().open(bucket, event.event, event.input, event.sealed).await.unwrap();
+    assert_eq!((request.method.as_str(), &request.body[..]), ("POST", &b"{}"[..]));
+    assert_eq!(request.header("x-a"), Some(&b"1"[..]));
+    let output = made["bucket"]["outputs"][0]["id"].as_str().unwrap().parse().unwrap();
+    assert!(event.meta.is_due_to(output));
+}
