@@ -4,19 +4,30 @@
 //! into one line and an exit code.
 
 mod account;
+mod api;
 mod bucket;
+mod events;
 mod failure;
 mod file;
+mod filter;
 mod forward;
 mod global;
 mod input;
+mod inspect;
+mod jq;
+mod ledger;
 mod login;
+mod logs;
+mod moment;
 mod out;
 mod output;
+mod replay;
 mod run;
 mod status;
 mod stored;
+mod text;
 mod token;
+mod wait_for;
 mod work;
 
 use std::io::IsTerminal as _;
@@ -71,6 +82,20 @@ enum Command {
     /// Manage tokens: the credentials of agents and of the API
     #[command(subcommand)]
     Token(token::Command),
+    /// Show what became of a bucket's events
+    Logs(logs::Args),
+    /// Take events by polling, each once
+    Events(events::Args),
+    /// Show one delivery: request, answer, attempts
+    Inspect(inspect::Args),
+    /// Bring events again: one delivery, or many by a filter
+    Replay(replay::Args),
+    /// Wait until a certain event has come
+    WaitFor(wait_for::Args),
+    /// Prove that nothing was lost
+    Ledger(ledger::Args),
+    /// Make any call to the REST API
+    Api(api::Args),
 }
 
 /// Reads the command line, does what it says, and returns the exit code of the process.
@@ -85,7 +110,14 @@ pub fn main() -> ExitCode {
         | Command::Bucket(_)
         | Command::Input(_)
         | Command::Output(_)
-        | Command::Token(_) => "warn",
+        | Command::Token(_)
+        | Command::Logs(_)
+        | Command::Events(_)
+        | Command::Inspect(_)
+        | Command::Replay(_)
+        | Command::WaitFor(_)
+        | Command::Ledger(_)
+        | Command::Api(_) => "warn",
     };
     match start(cli, default_filter) {
         Ok(()) => ExitCode::SUCCESS,
@@ -114,6 +146,13 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Input(command) => input::run(&global, command, &mut out).await,
         Command::Output(command) => output::run(&global, command, &mut out).await,
         Command::Token(command) => token::run(&global, command, &mut out).await,
+        Command::Logs(args) => logs::run(&global, args, &mut out).await,
+        Command::Events(args) => events::run(&global, args, &mut out).await,
+        Command::Inspect(args) => inspect::run(&global, args, &mut out).await,
+        Command::Replay(args) => replay::run(&global, args, &mut out).await,
+        Command::WaitFor(args) => wait_for::run(&global, args, &mut out).await,
+        Command::Ledger(args) => ledger::run(&global, args, &mut out).await,
+        Command::Api(args) => api::run(&global, args).await,
     }
 }
 

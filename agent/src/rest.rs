@@ -2,8 +2,12 @@
 
 mod client;
 mod find;
+mod log;
 mod record;
+mod tail;
 
-pub use client::{Client, Error};
+pub use client::{Call, Client, Error};
 pub use find::{Found, NotFound, find_bucket, find_input, find_output, find_token};
+pub use log::{Attempt, EventPage, Log, LogPage, values};
 pub use record::{Bucket, Input, Issued, Output, Token};
+pub use tail::Tail;

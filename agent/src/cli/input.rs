@@ -1,5 +1,7 @@
 //! `relay input`
 
+mod flags;
+
 use serde_json::{Map, Value, json};
 
 use super::account::Account;
@@ -8,8 +10,17 @@ use super::failure::Failure;
 use super::global::Global;
 use super::out::Out;
 use crate::rest::{Client, Input, find_bucket, find_input};
+use flags::About;
+
+const EXAMPLES: &str = "\
+Examples:
+  relay input create -b orders shop --status-code 202 --response-body accepted
+  relay input create -b orders github --provider github --secret @github-secret.txt
+  relay input update github --secret @new.txt --secret @old.txt
+  relay input update shop --response-from-output any";
 
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = EXAMPLES)]
 pub(super) enum Command {
     /// Make an input
     Create {
@@ -19,7 +30,7 @@ pub(super) enum Command {
         #[arg(short, long)]
         bucket: String,
         #[command(flatten)]
-        about: About,
+        about: Box<About>,
     },
     /// List inputs
     Ls {
@@ -46,7 +57,7 @@ pub(super) enum Command {
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
-        about: About,
+        about: Box<About>,
     },
     /// Delete inputs
     Rm {
@@ -59,44 +70,15 @@ pub(super) enum Command {
     },
 }
 
-/// What can be said when an input is made, and changed later.
-#[derive(Debug, clap::Args)]
-#[group(skip)]
-pub(super) struct About {
-    /// Free text
-    #[arg(long)]
-    description: Option<String>,
-    /// The status of the answer to callers
-    #[arg(long, value_name = "STATUS")]
-    status_code: Option<u16>,
-    /// The body of the answer to callers
-    #[arg(long, value_name = "TEXT")]
-    response_body: Option<String>,
-    /// A header of the answer to callers, as NAME=VALUE; may be repeated
-    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
-    headers: Vec<(String, String)>,
-}
-
-impl About {
-    fn fields(self) -> Map<String, Value> {
-        said([
-            ("description", self.description.map(Value::from)),
-            ("status_code", self.status_code.map(Value::from)),
-            ("body", self.response_body.map(Value::from)),
-            ("headers", headers(self.headers)),
-        ])
-    }
-}
-
 pub(super) async fn run(global: &Global, command: Command, out: &mut Out) -> Result<(), Failure> {
     let rest = Account::known(global)?.rest();
     let buckets = all(&rest).await?;
     match command {
         Command::Create { name, bucket, about } => {
-            let bucket = &find_bucket(&buckets, &bucket)?.id;
-            let mut fields = about.fields();
+            let bucket = find_bucket(&buckets, &bucket)?;
+            let mut fields = about.fields(bucket, &Map::new())?;
             fields.insert("name".into(), name.into());
-            let input: Input = rest.post(&format!("/v1/buckets/{bucket}/inputs"), &Value::Object(fields)).await?;
+            let input: Input = rest.post(&format!("/v1/buckets/{}/inputs", bucket.id), &Value::Object(fields)).await?;
             out.thing(&input, url(&rest, &input))?;
         }
         Command::Ls { bucket } => {
@@ -115,7 +97,7 @@ pub(super) async fn run(global: &Global, command: Command, out: &mut Out) -> Res
         Command::Inspect { input, bucket } => out.json(find_input(&buckets, bucket.as_deref(), &input)?.part)?,
         Command::Update { input, bucket, name, about } => {
             let found = find_input(&buckets, bucket.as_deref(), &input)?;
-            let mut fields = about.fields();
+            let mut fields = about.fields(found.bucket, &found.part.rest)?;
             fields.extend(said([("name", name.map(Value::from))]));
             let path = format!("/v1/buckets/{}/inputs/{}", found.bucket.id, found.part.id);
             let input: Input = rest.put(&path, &changed(fields)?).await?;

@@ -68,6 +68,11 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
+/// The text with its line ends, and without other control characters.
+pub(super) fn lines(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect()
+}
+
 /// The text without control characters.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -1,5 +1,7 @@
 //! `relay output`
 
+mod policy;
+
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
@@ -10,8 +12,17 @@ use super::global::Global;
 use super::input::{header, headers};
 use super::out::Out;
 use crate::rest::{Output, find_bucket, find_output};
+use policy::{Filter, Policy};
+
+const EXAMPLES: &str = "\
+Examples:
+  relay output create app -b orders -d http://localhost:3000/hook
+  relay output create crm -b orders -d https://crm.example/in --type public --header Authorization='Bearer x'
+  relay output create slow -b orders -d http://10.0.0.5/ --throttle 10/minute --durability medium
+  relay output update app --rules only-pushes.yml --order strict";
 
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = EXAMPLES)]
 pub(super) enum Command {
     /// Make an output
     Create {
@@ -27,7 +38,7 @@ pub(super) enum Command {
         #[arg(long = "type", default_value = "internal")]
         kind: Kind,
         #[command(flatten)]
-        about: About,
+        about: Box<About>,
     },
     /// List outputs
     Ls {
@@ -59,8 +70,11 @@ pub(super) enum Command {
         /// Who calls it
         #[arg(long = "type")]
         kind: Option<Kind>,
+        /// Take its rules away: it gets every event again
+        #[arg(long, conflicts_with = "rules")]
+        no_rules: bool,
         #[command(flatten)]
-        about: About,
+        about: Box<About>,
     },
     /// Delete outputs
     Rm {
@@ -107,6 +121,10 @@ pub(super) struct About {
     /// Whether it gets nothing for now
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     disabled: Option<bool>,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    policy: Policy,
 }
 
 impl Kind {
@@ -119,8 +137,10 @@ impl Kind {
 }
 
 impl About {
-    fn fields(self) -> Map<String, Value> {
-        said([
+    /// The fields of the API; `before` is the output as it is, if it is there already.
+    fn fields(self, before: &Map<String, Value>) -> Map<String, Value> {
+        let policy = self.policy.fields(before);
+        let mut fields = said([
             ("description", self.description.map(Value::from)),
             ("headers", headers(self.headers)),
             ("timeout", self.timeout.map(Value::from)),
@@ -128,7 +148,9 @@ impl About {
             ("lock_path", self.lock_path.map(Value::from)),
             ("tls_verification", self.tls_verification.map(Value::from)),
             ("disabled", self.disabled.map(Value::from)),
-        ])
+        ]);
+        fields.extend(policy);
+        fields
     }
 }
 
@@ -138,7 +160,9 @@ pub(super) async fn run(global: &Global, command: Command, out: &mut Out) -> Res
     match command {
         Command::Create { name, bucket, destination, kind, about } => {
             let bucket = &find_bucket(&buckets, &bucket)?.id;
-            let mut fields = about.fields();
+            let rules = about.filter.tree()?;
+            let mut fields = about.fields(&Map::new());
+            fields.extend(rules.map(|rules| ("rules".to_owned(), rules)));
             fields.insert("name".into(), name.into());
             fields.insert("destination".into(), destination.into());
             fields.insert("internal".into(), kind.is_internal().into());
@@ -161,16 +185,26 @@ pub(super) async fn run(global: &Global, command: Command, out: &mut Out) -> Res
             }
         }
         Command::Inspect { output, bucket } => out.json(find_output(&buckets, bucket.as_deref(), &output)?.part)?,
-        Command::Update { output, bucket, name, destination, kind, about } => {
+        Command::Update { output, bucket, name, destination, kind, no_rules, about } => {
             let found = find_output(&buckets, bucket.as_deref(), &output)?;
-            let mut fields = about.fields();
+            let rules = about.filter.tree()?;
+            let mut fields = about.fields(&found.part.rest);
             fields.extend(said([
                 ("name", name.map(Value::from)),
                 ("destination", destination.map(Value::from)),
                 ("internal", kind.map(|kind| kind.is_internal().into())),
             ]));
             let path = format!("/v1/buckets/{}/outputs/{}", found.bucket.id, found.part.id);
-            let output: Output = rest.put(&path, &changed(fields)?).await?;
+            let mut output = found.part.clone();
+            if !fields.is_empty() || (rules.is_none() && !no_rules) {
+                output = rest.put(&path, &changed(fields)?).await?;
+            }
+            // Rules have a route of their own: they are replaced whole, or taken away.
+            if let Some(rules) = rules {
+                output = rest.put(&format!("{path}/rules"), &rules).await?;
+            } else if no_rules {
+                rest.delete(&format!("{path}/rules")).await?;
+            }
             out.thing(&output, &output.name)?;
         }
         Command::Rm { outputs, bucket } => {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use outbound::tls::Tls;
@@ -28,6 +29,26 @@ pub struct Client {
     server: Server,
     tls: Tls,
     authorization: Option<String>,
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// The method.
+    pub method: Method,
+    /// The path and, if need be, `?` and the query.
+    pub path: &'a str,
+    /// Headers beside those that every call has; they go before them.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// An answer whose head has come.
+#[derive(Debug)]
+pub(super) struct Answering {
+    pub(super) response: Response<Incoming>,
+    _driver: AbortOnDropHandle<()>,
 }
 
 /// A call that did not do what it was to do.
@@ -55,6 +76,16 @@ pub enum Error {
     /// The answer is not what the API says.
     #[error("{0}: the answer cannot be read")]
     Unreadable(String, #[source] serde_json::Error),
+}
+
+impl Error {
+    /// Whether the server has refused the call itself, so that trying again does not help.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Answer { status, .. } => status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS,
+            Self::Dial(_) | Self::NoAnswer(..) | Self::TimedOut(_) | Self::Unreadable(..) => false,
+        }
+    }
 }
 
 impl Client {
@@ -101,40 +132,57 @@ impl Client {
         self.call(Method::DELETE, path, None).await
     }
 
-    async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&Value>) -> Result<T, Error> {
-        let call = format!("{method} {}", path.split('?').next().unwrap_or_default());
-        let answer = tokio::time::timeout(CALL_TIME_MAX, self.send(&call, method, path, body)).await;
-        let (status, bytes) = answer.map_err(|_| Error::TimedOut(call.clone()))??;
-        if !status.is_success() {
-            return Err(Error::Answer { call, status, text: one_line(&bytes) });
-        }
-        // Some deletions are answered without a body.
-        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(bytes).map_err(|err| Error::Unreadable(call, err))
+    /// Any call; an answer of any status is an answer.
+    ///
+    /// # Errors
+    /// See [`Error`], without [`Error::Answer`].
+    pub async fn raw(&self, call: Call<'_>) -> Result<Response<Bytes>, Error> {
+        let name = call.name();
+        let answered = async {
+            let answer = self.open(&call).await?;
+            let (head, body) = answer.response.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let body = body.map_err(|err| Error::NoAnswer(name.clone(), err))?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        tokio::time::timeout(CALL_TIME_MAX, answered).await.map_err(|_| Error::TimedOut(name.clone()))?
     }
 
-    async fn send(
-        &self,
-        call: &str,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<(StatusCode, Bytes), Error> {
-        let no_answer = |err: Box<dyn std::error::Error + Send + Sync>| Error::NoAnswer(call.to_owned(), err);
-        let request = self.request(method, path, body).map_err(|err| no_answer(err.into()))?;
+    /// Any call, up to the head of its answer: the body is read as it comes.
+    ///
+    /// # Errors
+    /// See [`Error`], without [`Error::Answer`].
+    pub(super) async fn open(&self, call: &Call<'_>) -> Result<Answering, Error> {
+        let no_answer = |err: Box<dyn std::error::Error + Send + Sync>| Error::NoAnswer(call.name(), err);
+        let request = self.request(call).map_err(|err| no_answer(err.into()))?;
         let stream = self.server.dial(&self.tls).await?;
         let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|err| no_answer(err.into()))?;
-        let _driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(driver.await) }));
-        let answer = sender.send_request(request).await.map_err(|err| no_answer(err.into()))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(no_answer)?;
-        Ok((status, body.to_bytes()))
+        let driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(driver.await) }));
+        let response = sender.send_request(request).await.map_err(|err| no_answer(err.into()))?;
+        Ok(Answering { response, _driver: driver })
     }
 
-    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> http::Result<Request<Full<Bytes>>> {
+    async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&Value>) -> Result<T, Error> {
+        let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let call = Call {
+            method,
+            path,
+            headers: body.map(|_| content_type).into_iter().collect(),
+            body: body.map(|body| body.to_string().into()).unwrap_or_default(),
+        };
+        let answer = self.raw(call.clone()).await?;
+        if !answer.status().is_success() {
+            return Err(call.refused(answer.status(), answer.body()));
+        }
+        // Some deletions are answered without a body.
+        let bytes: &[u8] = if answer.body().is_empty() { b"null" } else { answer.body() };
+        serde_json::from_slice(bytes).map_err(|err| Error::Unreadable(call.name(), err))
+    }
+
+    fn request(&self, call: &Call<'_>) -> http::Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
-            .method(method)
-            .uri(self.server.target(path))
+            .method(call.method.clone())
+            .uri(self.server.target(call.path))
             .header(HOST, self.server.authority())
             .header(USER_AGENT, concat!("relay/", env!("CARGO_PKG_VERSION")))
             .header(ACCEPT, "application/json");
@@ -143,10 +191,24 @@ impl Client {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        match body {
-            None => request.body(Full::default()),
-            Some(body) => request.header(CONTENT_TYPE, "application/json").body(Full::from(body.to_string())),
+        if let Some(headers) = request.headers_mut() {
+            for (name, value) in &call.headers {
+                headers.insert(name, value.clone());
+            }
         }
+        request.body(Full::from(call.body.clone()))
+    }
+}
+
+impl Call<'_> {
+    /// Method and path, without the query: what people wrote into it need not show in errors.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path.split('?').next().unwrap_or_default())
+    }
+
+    /// The answer says no.
+    pub fn refused(&self, status: StatusCode, text: &[u8]) -> Error {
+        Error::Answer { call: self.name(), status, text: one_line(text) }
     }
 }
 

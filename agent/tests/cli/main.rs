@@ -1,93 +1,21 @@
 //! The program as people and scripts run it, against a server that answers as it is told.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
-use std::thread;
+mod server;
+
+mod api;
+mod logs;
+mod output;
+mod replay;
+mod wait_for;
+
+use std::process::Stdio;
+
+use server::{Server, fails, relay, run, stdout};
 
 const BUCKETS: &str = r#"[{"id":"b-1","name":"demo","extra":7,
     "inputs":[{"id":"i-1","name":"Default public endpoint","bucket_id":"b-1"}],
     "outputs":[{"id":"o-1","name":"out","bucket_id":"b-1","destination":"http://localhost:1/\u001b[31m","internal":true}]}]"#;
-
-/// A server; it ends with the process of the test.
-struct Server {
-    url: String,
-    calls: mpsc::Receiver<String>,
-}
-
-impl Server {
-    /// Answers each call, said as `METHOD path body`, with a status and a body.
-    fn start(answer: impl Fn(&str) -> (u16, &'static str) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (tx, calls) = mpsc::channel();
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let call = read_call(&mut stream);
-                let (status, body) = answer(&call);
-                let head =
-                    format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-                stream.write_all((head + body).as_bytes()).unwrap();
-                let _ = tx.send(call);
-            }
-        });
-        Self { url, calls }
-    }
-
-    fn calls(&self) -> Vec<String> {
-        self.calls.try_iter().collect()
-    }
-}
-
-fn read_call(stream: &mut TcpStream) -> String {
-    let mut reader = BufReader::new(stream);
-    let mut first = String::new();
-    reader.read_line(&mut first).unwrap();
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let mut words = first.split(' ');
-    format!("{} {} {}", words.next().unwrap(), words.next().unwrap(), String::from_utf8(body).unwrap())
-}
-
-/// The program in an environment of its own.
-fn relay(home: &Path, url: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
-    command.env_clear().env("HOME", home).env("RELAY_API_ADDRESS", url);
-    command.env("RELAY_KEY", "key").env("RELAY_SECRET", "hush").stdin(Stdio::null());
-    command
-}
-
-fn run(server: &Server, args: &[&str]) -> Output {
-    let home = tempfile::tempdir().unwrap();
-    relay(home.path(), &server.url).args(args).output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-/// Runs a command that must fail with this code and one line that has this text.
-fn fails(output: &Output, code: i32, text: &str) {
-    let line = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{line}");
-    assert!(line.contains(text) && line.lines().count() == 1, "{line}");
-    assert!(!line.contains("hush"), "{line}");
-}
 
 #[test]
 fn lists_are_tables_for_people_and_json_for_machines() {
