@@ -10,7 +10,7 @@ use telemetry::Stop;
 use crate::allow::Allow;
 use crate::health::{Endpoint, Health};
 use crate::server::Server;
-use crate::session::{Credentials, Error, Keeper, Subscription};
+use crate::session::{Choice, Credentials, Error, Keeper, Subscription};
 use crate::worker::Worker;
 
 /// How long attempts that are under way may take when the agent stops.
@@ -22,6 +22,8 @@ pub const GRACE: Duration = Duration::from_secs(25);
 pub struct Options {
     /// The server.
     pub server: Server,
+    /// What may carry the sessions.
+    pub transports: Choice,
     /// What is shown to it.
     pub credentials: Credentials,
     /// What is subscribed to.
@@ -40,7 +42,7 @@ pub struct Options {
 /// When credentials or bucket are refused, or the health address cannot be listened on.
 pub async fn run(options: Options, stop: &Stop) -> anyhow::Result<()> {
     use anyhow::Context as _;
-    let Options { server, credentials, subscription, allow, health_addr, grace } = options;
+    let Options { server, transports, credentials, subscription, allow, health_addr, grace } = options;
     let health = Health::default();
     let endpoint = match health_addr {
         None => None,
@@ -50,7 +52,7 @@ pub async fn run(options: Options, stop: &Stop) -> anyhow::Result<()> {
         }
     };
     let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System), allow);
-    let keeper = Keeper::new(server, credentials, subscription, worker.clone(), health);
+    let keeper = Keeper::new(server, transports, credentials, subscription, worker.clone(), health);
     // The sessions also stop when one of them fails for good; the helpers end after them.
     let (stop, helpers) = (&stop.child(), Stop::new());
     let sessions = async {

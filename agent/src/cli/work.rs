@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use clap::ArgAction;
+use clap::builder::FalseyValueParser;
 use telemetry::{Stop, stop};
 
 use super::account::Account;
@@ -9,7 +11,7 @@ use super::failure::Failure;
 use super::global::Global;
 use crate::agent::{self, GRACE, Options};
 use crate::allow::{Allow, Rule};
-use crate::session::Subscription;
+use crate::session::{Choice, Subscription};
 
 /// How many attempts are made at once unless the owner says otherwise.
 const CONCURRENCY_DEFAULT: u32 = 512;
@@ -42,6 +44,9 @@ pub(super) struct Work {
     /// The server of the sessions, if it is another one
     #[arg(long, env = "RELAY_GRPC_API_ADDRESS", value_name = "URL")]
     pub(super) grpc_url: Option<String>,
+    /// Open sessions over a WebSocket at once, not only where gRPC is blocked
+    #[arg(long, env = "WEBSOCKET_TRANSPORT", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(super) ws: bool,
 }
 
 impl Work {
@@ -52,6 +57,7 @@ impl Work {
     pub(super) async fn run(self, global: &Global, account: &Account, buckets: Vec<String>) -> Result<(), Failure> {
         let options = Options {
             server: account.session_server(global, self.grpc_url.as_deref())?,
+            transports: if self.ws { Choice::WebSocket } else { Choice::Either },
             credentials: account.credentials(),
             subscription: Subscription { buckets, group: self.group.unwrap_or_default(), credits: self.concurrency },
             allow: allow(&self.allow)?,

@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use model::UnixMs;
-use outbound::tls::Tls;
 use proto::v1;
 use telemetry::Stop;
 use tokio::sync::Semaphore;
@@ -17,6 +16,7 @@ use super::backoff::Backoff;
 use super::credentials::{Credentials, Shown};
 use super::live::{End, Live, With};
 use super::open::{OpenError, Opened, open};
+use super::transport::{Choice, Dialer};
 use crate::health::Health;
 use crate::server::{DialError, Server};
 use crate::worker::Worker;
@@ -55,8 +55,7 @@ pub enum Error {
 /// Keeps one session with the server open.
 #[derive(Debug)]
 pub struct Keeper {
-    server: Server,
-    tls: Tls,
+    dialer: Dialer,
     subscription: Subscription,
     with: With,
     health: Health,
@@ -81,15 +80,15 @@ impl Keeper {
     /// Will keep a session with `server`, whose deliveries go to `worker`.
     pub fn new(
         server: Server,
+        transports: Choice,
         credentials: Credentials,
         subscription: Subscription,
         worker: Arc<Worker>,
         health: Health,
     ) -> Self {
-        let tls = server.secure(b"h2");
         let room = Arc::new(Semaphore::new(ROOM_BYTES));
         let with = With { worker, credentials: Arc::new(credentials), room };
-        Self { server, tls, subscription, with, health }
+        Self { dialer: Dialer::new(server, transports), subscription, with, health }
     }
 
     /// Runs until `stop` is given and every session has said all it had to say.
@@ -142,7 +141,7 @@ impl Keeper {
 
     async fn try_open(&self, was_open: bool) -> Result<Tried, Error> {
         let (authorization, shown) = self.with.credentials.authorization(UnixMs::from(SystemTime::now()));
-        let err = match open(&self.server, &self.tls, &authorization, self.hello()).await {
+        let err = match self.open(&authorization).await {
             Ok(opened) => return Ok(Tried::Open(Box::new(opened))),
             Err(err) => err,
         };
@@ -163,6 +162,28 @@ impl Keeper {
                 Ok(Tried::Later)
             }
         }
+    }
+
+    /// Opens a session by the first transport that gets through. Where none does, what went wrong
+    /// with the first one is told.
+    async fn open(&self, authorization: &str) -> Result<Opened, OpenError> {
+        let mut first = None;
+        for transport in self.dialer.transports() {
+            match open(&self.dialer, *transport, authorization, self.hello()).await {
+                Ok(opened) => {
+                    if let Some(err) = &first {
+                        let error = err as &dyn std::error::Error;
+                        tracing::info!(transport = transport.name(), error, "the first choice of transport is blocked");
+                    }
+                    return Ok(opened);
+                }
+                Err(err) if err.may_be_the_transport() => {
+                    first.get_or_insert(err);
+                }
+                Err(err) => return Err(err),
+            }
+        }
+        Err(first.unwrap_or(OpenError::Closed))
     }
 
     /// Runs the session until it ends or needs a successor.

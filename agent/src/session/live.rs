@@ -10,11 +10,12 @@ use proto::v1;
 use telemetry::Stop;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 
 use super::credentials::Credentials;
 use super::open::Opened;
 use super::state::{State, Step, Violation};
+use super::transport::Incoming;
 use crate::worker::{Delivery, Ended, Job, Report, Ticket, Worker};
 
 /// How long the dispatcher may take to end a session whose agent has said all it had to say.
@@ -29,7 +30,7 @@ const UNSURE_MAX: usize = 4096;
 pub(super) struct Live {
     state: State,
     outgoing: mpsc::Sender<v1::FromAgent>,
-    incoming: Streaming<v1::ToAgent>,
+    incoming: Incoming,
     with: With,
     /// Ends of bodies that are still arriving.
     bodies: HashMap<u64, BodySink>,
@@ -276,7 +277,7 @@ async fn with_room(room: &Arc<Semaphore>, waiting: &mut Option<Waiting>) -> Opti
 }
 
 /// Ends the agent's side and waits until the dispatcher has read all of it and ends its own.
-async fn say_goodbye(outgoing: mpsc::Sender<v1::FromAgent>, mut incoming: Streaming<v1::ToAgent>) -> End {
+async fn say_goodbye(outgoing: mpsc::Sender<v1::FromAgent>, mut incoming: Incoming) -> End {
     drop(outgoing);
     let ended = async { while let Ok(Some(_)) = incoming.message().await {} };
     let _ = tokio::time::timeout(GOODBYE_TIME_MAX, ended).await;

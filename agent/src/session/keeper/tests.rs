@@ -1,8 +1,10 @@
 //! Tests of sessions against a dispatcher that says what it is told to say.
 
 mod dispatcher;
+mod web_socket;
 
 use model::fact::Outcome;
+use outbound::tls::Tls;
 use outbound::{Client, Resolver};
 use proto::v1::to_agent::Message;
 use recorder::{Answer, Recorder, ok, status};
@@ -26,13 +28,17 @@ impl Agent {
     }
 
     fn with_room(address: &str, buckets: &[&str], room_bytes: usize) -> Self {
+        Self::with(address, Choice::Either, buckets, room_bytes)
+    }
+
+    fn with(address: &str, choice: Choice, buckets: &[&str], room_bytes: usize) -> Self {
         let server = Server::new(address, Trust::default()).unwrap();
         let credentials = Credentials::new("key".into(), "hush".to_owned().into());
         let buckets = buckets.iter().map(|name| (*name).to_owned()).collect();
         let subscription = Subscription { buckets, group: "blue".into(), credits: 4 };
         let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System), Allow::default());
         let (stop, health) = (Stop::new(), Health::default());
-        let mut keeper = Keeper::new(server, credentials, subscription, worker.clone(), health.clone());
+        let mut keeper = Keeper::new(server, choice, credentials, subscription, worker.clone(), health.clone());
         keeper.with.room = Arc::new(Semaphore::new(room_bytes));
         let running = tokio::spawn({
             let stop = stop.clone();

@@ -18,15 +18,21 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
 pub(super) struct Dispatcher {
-    address: SocketAddr,
-    sessions: mpsc::UnboundedReceiver<Session>,
+    pub(super) address: SocketAddr,
+    pub(super) sessions: mpsc::UnboundedReceiver<Session>,
 }
 
 /// One session; the test says what the dispatcher says.
 pub(super) struct Session {
     pub(super) authorization: String,
-    to_agent: mpsc::Sender<Result<v1::ToAgent, Status>>,
-    from_agent: Streaming<v1::FromAgent>,
+    pub(super) to_agent: mpsc::Sender<Result<v1::ToAgent, Status>>,
+    pub(super) from_agent: Heard,
+}
+
+/// What the agent says.
+pub(super) enum Heard {
+    Grpc(Streaming<v1::FromAgent>),
+    WebSocket(mpsc::Receiver<v1::FromAgent>),
 }
 
 struct Service(mpsc::UnboundedSender<Session>);
@@ -41,7 +47,7 @@ impl Agent for Service {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let authorization = request.metadata().get("authorization").unwrap().to_str().unwrap().to_owned();
         let (to_agent, rx) = mpsc::channel(64);
-        let session = Session { authorization, to_agent, from_agent: request.into_inner() };
+        let session = Session { authorization, to_agent, from_agent: Heard::Grpc(request.into_inner()) };
         self.0.send(session).map_err(|_| Status::unavailable("the test is over"))?;
         Ok(Response::new(Box::pin(ReceiverStream::new(rx))))
     }
@@ -163,7 +169,10 @@ impl Session {
     }
 
     async fn hear(&mut self) -> Option<FromAgent> {
-        let message = self.from_agent.message().await.ok().flatten()?;
+        let message = match &mut self.from_agent {
+            Heard::Grpc(stream) => stream.message().await.ok().flatten()?,
+            Heard::WebSocket(messages) => messages.recv().await?,
+        };
         Some(message.message.unwrap())
     }
 }
