@@ -73,6 +73,9 @@ pub(super) enum Command {
         /// Take its rules away: it gets every event again
         #[arg(long, conflicts_with = "rules")]
         no_rules: bool,
+        /// Go on with an output that was paused after a long time of failures
+        #[arg(long)]
+        resume: bool,
         #[command(flatten)]
         about: Box<About>,
     },
@@ -137,9 +140,8 @@ impl Kind {
 }
 
 impl About {
-    /// The fields of the API; `before` is the output as it is, if it is there already.
-    fn fields(self, before: &Map<String, Value>) -> Map<String, Value> {
-        let policy = self.policy.fields(before);
+    fn fields(self) -> Map<String, Value> {
+        let policy = self.policy.fields();
         let mut fields = said([
             ("description", self.description.map(Value::from)),
             ("headers", headers(self.headers)),
@@ -161,7 +163,7 @@ pub(super) async fn run(global: &Global, command: Command, out: &mut Out) -> Res
         Command::Create { name, bucket, destination, kind, about } => {
             let bucket = &find_bucket(&buckets, &bucket)?.id;
             let rules = about.filter.tree()?;
-            let mut fields = about.fields(&Map::new());
+            let mut fields = about.fields();
             fields.extend(rules.map(|rules| ("rules".to_owned(), rules)));
             fields.insert("name".into(), name.into());
             fields.insert("destination".into(), destination.into());
@@ -185,14 +187,15 @@ pub(super) async fn run(global: &Global, command: Command, out: &mut Out) -> Res
             }
         }
         Command::Inspect { output, bucket } => out.json(find_output(&buckets, bucket.as_deref(), &output)?.part)?,
-        Command::Update { output, bucket, name, destination, kind, no_rules, about } => {
+        Command::Update { output, bucket, name, destination, kind, no_rules, resume, about } => {
             let found = find_output(&buckets, bucket.as_deref(), &output)?;
             let rules = about.filter.tree()?;
-            let mut fields = about.fields(&found.part.rest);
+            let mut fields = about.fields();
             fields.extend(said([
                 ("name", name.map(Value::from)),
                 ("destination", destination.map(Value::from)),
                 ("internal", kind.map(|kind| kind.is_internal().into())),
+                ("paused", resume.then_some(Value::Null)),
             ]));
             let path = format!("/v1/buckets/{}/outputs/{}", found.bucket.id, found.part.id);
             let mut output = found.part.clone();

@@ -45,7 +45,7 @@ pub(super) struct Dialer {
 /// What the dispatcher says.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    Grpc(Streaming<v1::ToAgent>),
+    Grpc(Box<Streaming<v1::ToAgent>>),
     WebSocket(web_socket::Incoming),
 }
 
@@ -84,7 +84,10 @@ impl Transport {
     ) -> Result<Incoming, OpenError> {
         let stream = dialer.dial(self).await?;
         match self {
-            Self::Grpc => Ok(Incoming::Grpc(grpc::open(&dialer.server, stream, authorization, outgoing).await?)),
+            Self::Grpc => {
+                let opened = grpc::open(&dialer.server, stream, authorization, outgoing).await?;
+                Ok(Incoming::Grpc(Box::new(opened)))
+            }
             Self::WebSocket => {
                 let opened = web_socket::open(&dialer.server, stream, authorization, outgoing).await?;
                 Ok(Incoming::WebSocket(opened))

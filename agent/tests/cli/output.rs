@@ -3,7 +3,7 @@
 use crate::server::{Server, fails, run, stdout};
 
 const BUCKETS: &str = r#"[{"id":"b-1","name":"demo","inputs":[{"id":"i-1","name":"in"}],
-    "outputs":[{"id":"o-1","name":"out","throttle":{"enabled":true,"mode":"rate","rate":5,"interval":"minute"}}]}]"#;
+    "outputs":[{"id":"o-1","name":"out"}]}]"#;
 
 fn server() -> Server {
     Server::start(|call| match call.starts_with("GET") {
@@ -25,11 +25,11 @@ fn policies_and_rules_go_where_they_belong() {
         ["output", "create", "new", "-b", "demo", "-d", "http://a", "--rules", &rules, "--order-key", "header:K"];
     assert_eq!(stdout(&run(&server, &args)), "done\n");
     let expected = format!(
-        r#"POST /v1/buckets/b-1/outputs {{"destination":"http://a","internal":true,"name":"new","order":"key","order_key":"header:K","rules":{json}}}"#
+        r#"POST /v1/buckets/b-1/outputs {{"destination":"http://a","internal":true,"name":"new","order":{{"key":{{"header":"K"}}}},"rules":{json}}}"#
     );
     assert_eq!(server.calls()[1], expected);
     run(&server, &["output", "update", "out", "--throttle-queue", "9", "--rules", &rules]);
-    let throttle = r#"{"throttle":{"enabled":true,"interval":"minute","max_queue_depth":9,"mode":"rate","rate":5}}"#;
+    let throttle = r#"{"throttle":{"max_queue_depth":9}}"#;
     let expected = [
         format!("PUT /v1/buckets/b-1/outputs/o-1 {throttle}"),
         format!("PUT /v1/buckets/b-1/outputs/o-1/rules {json}"),
@@ -37,6 +37,8 @@ fn policies_and_rules_go_where_they_belong() {
     assert_eq!(server.calls()[1..], expected);
     assert_eq!(stdout(&run(&server, &["output", "update", "out", "--no-rules"])), "out\n");
     assert_eq!(server.calls()[1], "DELETE /v1/buckets/b-1/outputs/o-1/rules ");
+    run(&server, &["output", "update", "out", "--resume"]);
+    assert_eq!(server.calls()[1], r#"PUT /v1/buckets/b-1/outputs/o-1 {"paused":null}"#);
     fails(&run(&server, &["output", "update", "out"]), 2, "nothing to change");
     std::fs::write(folder.path().join("rules.yml"), "match: {}").unwrap();
     fails(&run(&server, &["output", "update", "out", "--rules", &rules]), 2, "rules.match.type: is missing");

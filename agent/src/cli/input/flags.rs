@@ -48,6 +48,15 @@ struct Answer {
     /// that answers, `none` for no waiting
     #[arg(long, value_name = "OUTPUT")]
     response_from_output: Option<String>,
+    /// How long they wait
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    response_timeout: Option<Duration>,
+    /// The status that they get when no answer came in time [default: as without waiting]
+    #[arg(long, value_name = "STATUS")]
+    fallback_status_code: Option<u16>,
+    /// The body that they get then
+    #[arg(long, value_name = "TEXT")]
+    fallback_body: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -69,7 +78,8 @@ struct Domain {
 #[group(skip)]
 #[command(next_help_heading = "Signature of callers")]
 struct Signature {
-    /// Whose signature is demanded: github, stripe, standard-webhooks, custom, …; `none` for nobody's
+    /// Whose signature is demanded: github, stripe, standard-webhooks, …; hmac for a scheme of your
+    /// own; none for nobody's
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
     /// The secret that signs: the text itself, @FILE, or - for standard input; repeat it while you
@@ -82,24 +92,27 @@ struct Signature {
     /// How old or new a signed time may be
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     signature_tolerance: Option<Duration>,
-    /// Of a custom scheme: the header that carries the signature
+    /// Of a scheme of your own: the header that carries the signature
     #[arg(long, value_name = "NAME")]
     signature_header: Option<String>,
-    /// Of a custom scheme
+    /// Of a scheme of your own
     #[arg(long)]
     signature_algorithm: Option<Algorithm>,
-    /// Of a custom scheme
+    /// Of a scheme of your own
     #[arg(long)]
     signature_encoding: Option<Encoding>,
-    /// Of a custom scheme: what stands before the signature in its header, such as `sha256=`
+    /// Of a scheme of your own: what stands before the signature in its header, such as `sha256=`
     #[arg(long, value_name = "TEXT")]
     signature_prefix: Option<String>,
-    /// Of a custom scheme: what is signed, such as `{timestamp}.{body}`
+    /// Of a scheme of your own: what is signed, such as `{timestamp}.{body}`
     #[arg(long, value_name = "TEMPLATE")]
     signature_template: Option<String>,
-    /// Of a custom scheme: the header that carries the signed time
+    /// Of a scheme of your own: the header that carries the signed time
     #[arg(long, value_name = "NAME")]
     signature_timestamp_header: Option<String>,
+    /// By what a sender's second try is recognised and left out: provider, header:NAME, or off
+    #[arg(long, value_name = "KEY", value_parser = deduplicate)]
+    deduplicate: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -134,26 +147,35 @@ impl About {
     pub(super) fn fields(self, bucket: &Bucket, before: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
         let Self { description, answer, domain, signature } = self;
         let from = answer.response_from_output.as_deref().map(|wanted| answer_from(bucket, wanted)).transpose()?;
+        let deduplicate = signature.deduplicate.clone();
         let signature = signature.value(before.get("signature"))?;
+        let fallback = said([
+            ("status_code", answer.fallback_status_code.map(Value::from)),
+            ("body", answer.fallback_body.map(Value::from)),
+        ]);
         Ok(said([
             ("description", description.map(Value::from)),
             ("status_code", answer.status_code.map(Value::from)),
             ("body", answer.response_body.map(Value::from)),
             ("headers", headers(answer.headers)),
             ("response_from_output", from.map(Value::from)),
+            ("response_timeout", answer.response_timeout.map(|time| time.as_secs().into())),
+            ("response_fallback", (!fallback.is_empty()).then_some(Value::Object(fallback))),
             ("custom_domain", domain.custom_domain.map(Value::from)),
             ("path_prefix", domain.path_prefix.map(Value::from)),
             ("strip_path_prefix", domain.strip_path_prefix.map(Value::from)),
             ("signature", signature),
+            ("deduplicate", deduplicate),
         ]))
     }
 }
 
 impl Signature {
-    /// The object of the API; what is not said stays as it was.
+    /// The object of the API, or null to end it. What is not said stays as it is; a scheme of one's
+    /// own is replaced whole by the server, so that what was there is said again.
     fn value(self, before: Option<&Value>) -> Result<Option<Value>, Failure> {
         if self.provider.as_deref() == Some("none") {
-            return Ok(Some(json!({ "provider": "" })));
+            return Ok(Some(Value::Null));
         }
         let secrets = self.secrets.iter().map(text::secret).collect::<Result<Vec<_>, _>>()?;
         let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
@@ -167,26 +189,29 @@ impl Signature {
             ("template", self.signature_template.map(Value::from)),
             ("timestamp_header", self.signature_timestamp_header.map(Value::from)),
         ]);
-        let before = before.and_then(Value::as_object);
-        let merged = |part: &str, said: Map<String, Value>| {
-            let old = before.and_then(|before| before.get(part)).and_then(Value::as_object);
-            let mut whole = old.cloned().unwrap_or_default();
-            whole.extend(said);
+        let mut whole = before.and_then(|before| before.get("custom")).and_then(Value::as_object).cloned();
+        let custom = (!custom.is_empty()).then(|| {
+            let mut whole = whole.take().unwrap_or_default();
+            whole.extend(custom);
             Value::Object(whole)
-        };
+        });
         let fields = said([
             ("provider", self.provider.map(Value::from)),
             ("secrets", (!secrets.is_empty()).then(|| secrets.into())),
             ("policy", name(&|| self.signature_policy.as_ref().and_then(ValueEnum::to_possible_value))),
             ("tolerance_seconds", self.signature_tolerance.map(|time| time.as_secs().into())),
-            ("custom", (!custom.is_empty()).then(|| merged("custom", custom))),
+            ("custom", custom),
         ]);
-        if fields.is_empty() {
-            return Ok(None);
-        }
-        let mut whole = before.cloned().unwrap_or_default();
-        whole.extend(fields);
-        Ok(Some(Value::Object(whole)))
+        Ok((!fields.is_empty()).then_some(Value::Object(fields)))
+    }
+}
+
+fn deduplicate(text: &str) -> Result<Value, String> {
+    match text.split_once(':') {
+        None if text == "provider" => Ok(true.into()),
+        None if text == "off" => Ok(false.into()),
+        Some(("header", name)) if !name.is_empty() => Ok(json!({ "header": name })),
+        Some(_) | None => Err("say provider, header:NAME or off".to_owned()),
     }
 }
 
@@ -230,6 +255,15 @@ mod tests {
             json!({"status_code": 202, "body": "ok", "headers": {"A": ["b", "c"]}}),
         );
         check(
+            "--response-from-output any --response-timeout 5s --fallback-status-code 504 --fallback-body late",
+            json!({"response_from_output": "anyOutput", "response_timeout": 5,
+                "response_fallback": {"status_code": 504, "body": "late"}}),
+        );
+        check("--deduplicate provider", json!({"deduplicate": true}));
+        check("--deduplicate off", json!({"deduplicate": false}));
+        check("--deduplicate header:X-Id", json!({"deduplicate": {"header": "X-Id"}}));
+        assert!(deduplicate("header:").is_err() && deduplicate("x").is_err());
+        check(
             "--custom-domain hooks.example --path-prefix /gh --strip-path-prefix",
             json!({"custom_domain": "hooks.example", "path_prefix": "/gh", "strip_path_prefix": true}),
         );
@@ -248,14 +282,17 @@ mod tests {
             &format!("--provider github --secret @{} --secret old", path.display()),
             json!({"signature": {"provider": "github", "secrets": ["hush", "old"]}}),
         );
-        check("--provider none", json!({"signature": {"provider": ""}}));
+        check("--provider none", json!({"signature": null}));
         check(
-            "--provider custom --secret s --signature-header X-Sig --signature-algorithm sha512 --signature-encoding base64 --signature-policy mark --signature-tolerance 5m",
-            json!({"signature": {"provider": "custom", "secrets": ["s"], "policy": "mark", "tolerance_seconds": 300,
+            "--provider hmac --secret s --signature-header X-Sig --signature-algorithm sha512 --signature-encoding base64 --signature-policy mark --signature-tolerance 5m",
+            json!({"signature": {"provider": "hmac", "secrets": ["s"], "policy": "mark", "tolerance_seconds": 300,
                 "custom": {"header": "X-Sig", "algorithm": "sha512", "encoding": "base64"}}}),
         );
-        let before = json!({"signature": {"provider": "github", "policy": "drop"}});
+        let before =
+            json!({"signature": {"provider": "hmac", "secret_count": 1, "custom": {"header": "A", "encoding": "hex"}}});
+        let changed = fields("--signature-header B", before.clone()).unwrap();
+        assert_eq!(changed, json!({"signature": {"custom": {"header": "B", "encoding": "hex"}}}));
         let changed = fields("--signature-policy reject", before).unwrap();
-        assert_eq!(changed, json!({"signature": {"provider": "github", "policy": "reject"}}));
+        assert_eq!(changed, json!({"signature": {"policy": "reject"}}));
     }
 }

@@ -10,9 +10,6 @@ use crate::cli::failure::Failure;
 use crate::cli::moment::{duration, nanoseconds};
 use crate::cli::text;
 
-/// The parts of an output that are objects themselves: what is not said in them stays as it was.
-const PARTS: [&str; 3] = ["durability", "throttle", "circuit"];
-
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Delivery policy")]
@@ -41,13 +38,13 @@ pub(super) struct Policy {
     /// After how long a delivery that waits for its turn has failed
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     throttle_deadline: Option<Duration>,
-    /// Which deliveries wait for which: none (arrival), each for the one before (strict), those of
-    /// one key (key)
+    /// Which deliveries wait for which
     #[arg(long)]
     order: Option<Order>,
-    /// What the key is: header:NAME, or pointer:/a/b for a place in a JSON body; the order is key then
-    #[arg(long, value_name = "KEY", value_parser = order_key)]
-    order_key: Option<String>,
+    /// Deliveries with the same key come one at a time: header:NAME, or pointer:/a/b for a place in
+    /// a JSON body
+    #[arg(long, value_name = "KEY", value_parser = order_key, conflicts_with = "order")]
+    order_key: Option<OrderKey>,
     /// After so many failures in a row the output is left alone for a while; 0 for the default
     #[arg(long, value_name = "N")]
     circuit_failures: Option<u32>,
@@ -80,9 +77,16 @@ enum Durability {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Order {
+    /// None: they begin in the order of arrival
     Arrival,
+    /// Each for the one before
     Strict,
-    Key,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum OrderKey {
+    Header(String),
+    Pointer(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,26 +96,25 @@ enum Rate {
 }
 
 impl Policy {
-    /// The fields of the API. `before` is the output as it is, if it is there already.
-    pub(super) fn fields(&self, before: &Map<String, Value>) -> Map<String, Value> {
-        let mut fields = Map::new();
-        for (name, said) in PARTS.iter().zip([self.durability(), self.throttle(), self.circuit()]) {
-            if said.is_empty() {
-                continue;
-            }
-            let mut whole = before.get(*name).and_then(Value::as_object).cloned().unwrap_or_default();
-            whole.extend(said);
-            fields.insert((*name).to_owned(), Value::Object(whole));
-        }
-        let order = match (self.order, &self.order_key) {
+    /// The fields of the API; what is not said in a part of them stays as it is.
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        let part = |said: Map<String, Value>| (!said.is_empty()).then_some(Value::Object(said));
+        crate::cli::bucket::said([
+            ("durability", part(self.durability())),
+            ("throttle", part(self.throttle())),
+            ("circuit", part(self.circuit())),
+            ("order", self.order()),
+        ])
+    }
+
+    fn order(&self) -> Option<Value> {
+        match (&self.order, &self.order_key) {
             (None, None) => None,
-            (Some(Order::Arrival), _) => Some("arrival"),
-            (Some(Order::Strict), _) => Some("strict"),
-            (Some(Order::Key), _) | (None, Some(_)) => Some("key"),
-        };
-        fields.extend(order.map(|order| ("order".to_owned(), order.into())));
-        fields.extend(self.order_key.as_ref().map(|key| ("order_key".to_owned(), key.as_str().into())));
-        fields
+            (Some(Order::Arrival), _) => Some("arrival".into()),
+            (Some(Order::Strict), _) => Some("strict".into()),
+            (None, Some(OrderKey::Header(name))) => Some(json!({ "key": { "header": name } })),
+            (None, Some(OrderKey::Pointer(place))) => Some(json!({ "key": { "pointer": place } })),
+        }
     }
 
     fn durability(&self) -> Map<String, Value> {
@@ -200,10 +203,10 @@ fn rate(text: &str) -> Result<Rate, String> {
     Ok(Rate::Per { count, interval })
 }
 
-fn order_key(text: &str) -> Result<String, String> {
+fn order_key(text: &str) -> Result<OrderKey, String> {
     match text.split_once(':') {
-        Some(("header", name)) if !name.is_empty() => Ok(text.to_owned()),
-        Some(("pointer", place)) if place.starts_with('/') => Ok(text.to_owned()),
+        Some(("header", name)) if !name.is_empty() => Ok(OrderKey::Header(name.to_owned())),
+        Some(("pointer", place)) if place.starts_with('/') => Ok(OrderKey::Pointer(place.to_owned())),
         Some(_) | None => Err("a key is header:NAME or pointer:/a/b".to_owned()),
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Session {
 
 /// What the agent says.
 pub(super) enum Heard {
-    Grpc(Streaming<v1::FromAgent>),
+    Grpc(Box<Streaming<v1::FromAgent>>),
     WebSocket(mpsc::Receiver<v1::FromAgent>),
 }
 
@@ -47,7 +47,7 @@ impl Agent for Service {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let authorization = request.metadata().get("authorization").unwrap().to_str().unwrap().to_owned();
         let (to_agent, rx) = mpsc::channel(64);
-        let session = Session { authorization, to_agent, from_agent: Heard::Grpc(request.into_inner()) };
+        let session = Session { authorization, to_agent, from_agent: Heard::Grpc(Box::new(request.into_inner())) };
         self.0.send(session).map_err(|_| Status::unavailable("the test is over"))?;
         Ok(Response::new(Box::pin(ReceiverStream::new(rx))))
     }
