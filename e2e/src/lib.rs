@@ -6,6 +6,7 @@
 //!   When it goes, nothing that it started is left, and no program has panicked.
 //! - [`Server`], [`Nats`] and [`Agent`] are programs that can be killed and started again.
 //! - [`Api`] sets up buckets, inputs, outputs and tokens over REST.
+//! - [`socket::Socket`] is a client of the public socket.
 //! - [`Caller`] sends webhooks, byte for byte as a test writes them.
 //! - [`Destination`] keeps every byte that reaches it, and answers as it is told.
 //! - [`Log`] reads what is in NATS: events, facts, streams.
@@ -25,6 +26,7 @@ pub mod process;
 pub mod programs;
 pub mod report;
 pub mod server;
+pub mod socket;
 pub mod wait;
 pub mod world;
 

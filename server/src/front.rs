@@ -17,6 +17,9 @@ use crate::readiness::Readiness;
 /// What every path of the agents' protocol begins with.
 const AGENT_PREFIX: &str = "/relay.agent.v1.";
 
+/// Where the public socket is.
+const SOCKET_PATH: &str = "/v1/socket";
+
 /// The roles of this process, as far as they answer HTTP; one that runs elsewhere is none.
 #[derive(Clone, Default)]
 pub struct Services {
@@ -24,6 +27,8 @@ pub struct Services {
     pub ingress: Option<Ingress>,
     /// Serves agents.
     pub agents: Option<AgentServer<Sessions>>,
+    /// Serves clients of the public socket.
+    pub sockets: Option<Dispatcher>,
     /// The REST API.
     pub api: Option<axum::Router>,
 }
@@ -32,6 +37,7 @@ impl Services {
     /// Serves agents with this dispatcher.
     pub fn set_dispatcher(&mut self, dispatcher: &Dispatcher) {
         self.agents = Some(dispatcher.service());
+        self.sockets = Some(dispatcher.clone());
     }
 }
 
@@ -50,6 +56,7 @@ enum Purpose {
     Ready,
     Webhook,
     Agent,
+    Socket,
     Api,
 }
 
@@ -63,6 +70,7 @@ impl Purpose {
         match path {
             "/livez" if asks => Self::Live,
             "/readyz" if asks => Self::Ready,
+            SOCKET_PATH => Self::Socket,
             _ if path.starts_with(AGENT_PREFIX) || is_grpc(headers) => Self::Agent,
             _ => Self::Api,
         }
@@ -101,7 +109,7 @@ impl App for Front {
         match purpose {
             Purpose::Live => return answer(StatusCode::OK, TEXT, "live\n"),
             Purpose::Ready => return self.ready(),
-            Purpose::Webhook | Purpose::Agent | Purpose::Api => {}
+            Purpose::Webhook | Purpose::Agent | Purpose::Socket | Purpose::Api => {}
         }
         let Some(services) = self.services.get() else {
             return starting();
@@ -120,6 +128,10 @@ impl App for Front {
                     Ok(response) => response.map(Body::new),
                     Err(never) => match never {},
                 },
+                None => elsewhere(),
+            },
+            Purpose::Socket => match &services.sockets {
+                Some(dispatcher) => dispatcher.socket(request).map(Body::from),
                 None => elsewhere(),
             },
             Purpose::Api => match services.api.clone() {

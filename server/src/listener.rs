@@ -44,6 +44,11 @@ pub struct Peer {
     pub is_tls: bool,
 }
 
+/// Counts a connection among the open ones while it or a clone lives. It lies in the extensions of
+/// every HTTP/1 request: whoever takes the connection over for another protocol keeps it.
+#[derive(Clone)]
+struct Held(#[expect(dead_code, reason = "held, never looked at")] Arc<(OwnedSemaphorePermit, Slot)>);
+
 /// What answers the requests.
 pub trait App: Clone + Send + Sync + 'static {
     /// Answers one request. `head` is the exact head of an HTTP/1 request, and none for HTTP/2.
@@ -111,8 +116,8 @@ impl<A: App> Listener<A> {
         let (app, tls, limits) = (self.app.clone(), self.tls.clone(), Arc::clone(&self.limits));
         let stop = stop.clone();
         connections.spawn(async move {
-            let _held: (OwnedSemaphorePermit, Slot) = (place, slot);
-            connection::serve(stream, address, tls, app, &limits, stop).await;
+            let held = Held(Arc::new((place, slot)));
+            connection::serve(stream, address, tls, app, &limits, held, stop).await;
         });
     }
 }

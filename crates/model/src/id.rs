@@ -145,6 +145,11 @@ impl GroupId {
         Self(token.0)
     }
 
+    /// The group of one socket of a token. Each socket has its own; numbers are used again.
+    pub fn of_socket(token: TokenId, number: u32) -> Self {
+        Self(Uuid::new_v5(&token.0, &number.to_be_bytes()))
+    }
+
     /// The group of that name in an account: the same name always gives the same id
     /// (UUID version 5 with the account as name space), so no user text gets into subjects.
     pub fn named(account: AccountId, name: &str) -> Self {

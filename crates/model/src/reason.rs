@@ -64,6 +64,8 @@ reasons! {
     LocalName = 27, "the destination's name is a local one";
     /// A destination that cannot be read.
     InvalidDestination = 28, "the destination cannot be read";
+    /// The body does not fit into a frame.
+    FrameTooLarge = 40, "the body is too large for a WebSocket client";
 }
 
 impl Reason {

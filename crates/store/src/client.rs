@@ -20,6 +20,7 @@ use crate::keyring::{Keyring, Scope};
 use crate::layout::{self, Layout};
 use crate::presence::Presence;
 use crate::publish::Publisher;
+use crate::report::Reports;
 use crate::verification::Verification;
 use crate::{Error, Options};
 
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) facts: Facts,
     answers: Answers,
     presence: Presence,
+    reports: Reports,
     verification: Verification,
     credentials: Credentials,
     health: Health,
@@ -108,6 +110,7 @@ impl Store {
             facts: Facts::new(layout, publisher.beside(), context.clone()),
             answers: Answers::new(client.clone(), context.clone(), layout, keyring.clone(), publisher.beside()),
             presence: Presence::new(context.clone(), keyring.clone()),
+            reports: Reports::new(client.clone()),
             verification: Verification::new(client.clone()),
             credentials: Credentials::new(context.clone(), keyring.clone()),
             health: Health::new(client.clone(), publisher.beside(), directory.clone()),
@@ -149,6 +152,11 @@ impl Store {
     /// Who is there now.
     pub fn presence(&self) -> &Presence {
         &self.inner.presence
+    }
+
+    /// What clients say of deliveries over REST.
+    pub fn reports(&self) -> &Reports {
+        &self.inner.reports
     }
 
     /// Questions about credentials.

@@ -8,6 +8,7 @@
 //! Not needed for correctness: the consumer's own position. It saves reading the window again.
 
 mod consumer;
+mod hold;
 mod pull;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use model::{EventId, InputId, UnixMs};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub use hold::Hold;
 use pull::{Message, Pulls, Signal};
 
 use crate::event::Meta;

@@ -10,6 +10,7 @@
 //! - [`cursor::Cursor`] is the position of a group on an output: events come out of it, in order,
 //!   less those that the facts say have ended.
 //! - [`answer`] keeps what destinations answered, and brings it to callers who wait for it.
+//! - [`report`] tells dispatchers what clients said of deliveries over REST.
 //! - [`presence`] is who is there now: dispatchers, sessions, how cursors stand.
 //! - [`verification`] asks `auth` about credentials, and lets `auth` answer; [`credential`] is what
 //!   `auth` alone may read.
@@ -31,6 +32,7 @@ pub mod layout;
 pub mod options;
 pub mod presence;
 mod publish;
+pub mod report;
 pub mod verification;
 
 pub use client::{Driver, Store};

@@ -37,6 +37,8 @@ mod retries;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]
+mod socket;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod unknown_inputs;

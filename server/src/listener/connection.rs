@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
-use hyper::Request;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ingress::{HEAD_BYTES_MAX, HEADER_LINES_MAX, HeadTap};
 use telemetry::Stop;
@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::sniff::{Prefixed, Protocol, sniff};
 use super::timed::{Pulse, Timed};
-use super::{App, Limits, Peer};
+use super::{App, Held, Limits, Peer};
 
 /// Serves a connection until it ends. After `stop` it ends with the requests that are under way.
 ///
@@ -34,6 +34,7 @@ pub(super) async fn serve<A: App>(
     tls: Option<TlsAcceptor>,
     app: A,
     limits: &Arc<Limits>,
+    held: Held,
     stop: Stop,
 ) {
     // Answers are small and complete: waiting to fill a packet only delays them.
@@ -43,16 +44,16 @@ pub(super) async fn serve<A: App>(
     }
     let peer = Peer { address, is_tls: tls.is_some() };
     let Some(tls) = tls else {
-        return serve_stream(stream, peer, app, limits, stop).await;
+        return serve_stream(stream, peer, app, limits, held, stop).await;
     };
     match tokio::time::timeout(limits.handshake_max, tls.accept(stream)).await {
-        Ok(Ok(stream)) => Box::pin(serve_stream(stream, peer, app, limits, stop)).await,
+        Ok(Ok(stream)) => Box::pin(serve_stream(stream, peer, app, limits, held, stop)).await,
         Ok(Err(err)) => tracing::debug!(error = %err, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }
 }
 
-async fn serve_stream<A: App, S>(stream: S, peer: Peer, app: A, limits: &Arc<Limits>, stop: Stop)
+async fn serve_stream<A: App, S>(stream: S, peer: Peer, app: A, limits: &Arc<Limits>, held: Held, stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -64,7 +65,7 @@ where
     };
     let ended = match sniffed {
         Ok(None) => Ok(()),
-        Ok(Some((Protocol::Http1, stream))) => serve_http1(stream, pulse, peer, app, stop).await,
+        Ok(Some((Protocol::Http1, stream))) => serve_http1(stream, pulse, peer, app, held, stop).await,
         Ok(Some((Protocol::Http2, stream))) => serve_http2(stream, &pulse, peer, app, limits, stop).await,
         Err(err) => return tracing::debug!(error = %err, "connection ended before its first request"),
     };
@@ -78,14 +79,16 @@ async fn serve_http1<A: App, S>(
     pulse: Pulse,
     peer: Peer,
     app: A,
+    held: Held,
     stop: Stop,
 ) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (tap, heads) = HeadTap::new(stream);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         pulse.busy();
+        request.extensions_mut().insert(held.clone());
         // Once for each request, before anything else looks at it.
         let head = heads.admit(request.version());
         let (app, pulse) = (app.clone(), pulse.clone());
@@ -94,6 +97,8 @@ where
                 Ok(head) => app.call(request, head, peer).await,
                 Err(refusal) => refusal.response().map(Body::new),
             };
+            // A connection that speaks another protocol from now on is never idle.
+            let pulse = (response.status() != StatusCode::SWITCHING_PROTOCOLS).then_some(pulse);
             Ok::<_, Infallible>(response.map(|body| Answer { body, pulse }))
         }
     });
@@ -104,7 +109,8 @@ where
         .half_close(true)
         // `Timed` limits heads; see there.
         .header_read_timeout(None::<Duration>)
-        .serve_connection(TokioIo::new(tap), service);
+        .serve_connection(TokioIo::new(tap), service)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // The connection ended by itself.
@@ -153,12 +159,15 @@ where
 /// idle.
 struct Answer {
     body: Body,
-    pulse: Pulse,
+    /// None where the connection goes on in another protocol.
+    pulse: Option<Pulse>,
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.pulse.idle();
+        if let Some(pulse) = &self.pulse {
+            pulse.idle();
+        }
     }
 }
 

@@ -208,6 +208,11 @@ impl Book {
         Some(due)
     }
 
+    /// Lets as many be in hand as may: a client of the public socket reports no failures.
+    pub(crate) fn open_up(&mut self) {
+        self.limit = IN_HAND_MAX;
+    }
+
     /// Notes whether an attempt succeeded; returns what the output is to be paused with, if it did
     /// nothing but fail for as long as its policy says.
     pub(crate) fn note(&mut self, success: bool, now: UnixMs) -> Option<Paused> {

@@ -28,7 +28,7 @@ use tracing::{error, info, warn};
 use crate::book::{Book, Due, Limits};
 use crate::delivery::{NotHanded, hand};
 use crate::hub::Hub;
-use crate::session::{Ended, Session};
+use crate::session::{Ended, Line, Session};
 use crate::{DRAIN_MAX, clock};
 use conclusion::Conclusions;
 use parking::Read;
@@ -47,6 +47,8 @@ pub(crate) enum ToCourier {
     Room,
     /// An attempt ended.
     Finished(EventId, Ended),
+    /// A client has received the event; it does not say more.
+    Received(EventId),
     /// The session that made the attempt is gone.
     Lost(EventId),
 }
@@ -176,10 +178,19 @@ impl Courier {
 
     fn told(&mut self, told: ToCourier) {
         match told {
-            ToCourier::Join(session) => self.sessions.push_back(session),
+            ToCourier::Join(session) => {
+                if let Line::Socket(_) = session.line() {
+                    self.book.open_up();
+                }
+                self.sessions.push_back(session);
+            }
             ToCourier::Leave(id) => self.sessions.retain(|s| s.id() != id),
             ToCourier::Room => {}
             ToCourier::Lost(event) => self.book.lost(event),
+            ToCourier::Received(event) => {
+                self.book.note(true);
+                self.end(event, Ending::Sent, None);
+            }
             ToCourier::Finished(event, ended) => self.finished(event, ended),
         }
     }
@@ -235,6 +246,10 @@ impl Courier {
                 error!(%event, %error, "an event cannot be opened; its delivery has failed");
                 self.withdraw(event);
                 self.end(event, Ending::Failed, Some(Reason::Unreadable));
+            }
+            Err(NotHanded::Unfit(reason)) => {
+                self.withdraw(event);
+                self.end(event, Ending::Failed, Some(reason));
             }
             Err(NotHanded::Rejected) => {
                 self.withdraw(event);

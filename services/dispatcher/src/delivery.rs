@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::answer::{ANSWER_CARRIED_BYTES_MAX, ANSWER_KEPT_BYTES_MAX};
 use model::order::{self, Key};
+use model::reason::Reason;
 use model::record::{Order, Output};
 use model::request::Request;
 use model::rules::Verdict;
@@ -17,6 +18,7 @@ use store::fact::CursorKey;
 
 use crate::book::Due;
 use crate::session::{AgentLine, Line, Session, send};
+use crate::socket::webhook;
 
 /// Why an attempt could not be handed to an agent.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) enum NotHanded {
     Unreadable(store::Error),
     /// Something that passes.
     Later(store::Error),
+    /// The event can never be delivered in this way.
+    Unfit(Reason),
     /// The output's rules do not let the event through.
     Rejected,
     /// Another event with the same key has not ended.
@@ -54,6 +58,7 @@ pub(crate) async fn hand(
     let order_key = busy.map_or(Ok(None), |busy| in_turn(&busy, &due, &output, &request))?;
     match session.line() {
         Line::Agent(line) => to_agent(&store, line, key, number, due, request, &output).await,
+        Line::Socket(line) => webhook::hand(&store, line, key, number, &due, request, &output).await,
     }?;
     Ok(order_key)
 }
@@ -141,7 +146,8 @@ fn destination(output: &Output) -> v1::Destination {
     }
 }
 
-fn sort(error: store::Error) -> NotHanded {
+/// What an error of the store means for the attempt.
+pub(crate) fn sort(error: store::Error) -> NotHanded {
     match error {
         store::Error::Sealed { .. } | store::Error::NoKey { .. } | store::Error::Unreadable { .. } => {
             NotHanded::Unreadable(error)

@@ -60,8 +60,16 @@ pub(crate) fn still_counts(token: Option<&Token>, generation: u64) -> bool {
 async fn basic(store: &Store, encoded: &str) -> Result<Identity, Status> {
     let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|b| String::from_utf8(b).ok());
     let (key, secret) = decoded.as_deref().and_then(|d| d.split_once(':')).ok_or_else(refused)?;
+    verify(store, key, Secret::from(secret.to_owned())).await
+}
+
+/// Checks a token's key and secret.
+///
+/// # Errors
+/// As [`admit`].
+pub(crate) async fn verify(store: &Store, key: &str, secret: Secret) -> Result<Identity, Status> {
     let token = key.parse().map_err(|_| refused())?;
-    let question = Question::Verify { token, secret: Secret::from(secret.to_owned()) };
+    let question = Question::Verify { token, secret };
     match store.verification().ask(&question).await {
         Ok(Answer::Verified(verified)) => Ok(Identity {
             account: verified.account,

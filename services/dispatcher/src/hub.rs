@@ -33,6 +33,8 @@ struct Inner {
     setups: Semaphore,
     couriers: Mutex<HashMap<CursorKey, Courier>>,
     presence: Presence,
+    /// The sessions of the public socket.
+    sockets: Mutex<HashMap<SessionId, Arc<Session>>>,
 }
 
 struct Courier {
@@ -50,6 +52,7 @@ impl Hub {
             setups: Semaphore::new(SETUPS_MAX),
             couriers: Mutex::default(),
             presence: Presence::default(),
+            sockets: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -116,10 +119,29 @@ impl Hub {
         self.couriers().contains_key(key)
     }
 
+    /// A client of the public socket has subscribed.
+    pub(crate) fn socket_opened(&self, session: &Arc<Session>) {
+        self.sockets_map().insert(session.id(), Arc::clone(session));
+    }
+
+    /// A client of the public socket is gone.
+    pub(crate) fn socket_closed(&self, id: SessionId) {
+        self.sockets_map().remove(&id);
+    }
+
+    /// The sessions of the public socket, in no order.
+    pub(crate) fn sockets(&self) -> Vec<Arc<Session>> {
+        self.sockets_map().values().cloned().collect()
+    }
+
     /// Waits until every task has ended.
     pub(crate) async fn finished(&self) {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+    }
+
+    fn sockets_map(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Session>>> {
+        self.inner.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn couriers(&self) -> MutexGuard<'_, HashMap<CursorKey, Courier>> {

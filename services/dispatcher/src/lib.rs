@@ -7,6 +7,7 @@
 //!   it has in flight.
 //! - `courier` is the task that works on one cursor: it takes events from the store, hands them to
 //!   the sessions of the cursor's group, and turns outcomes into facts. Its decisions are in `book`.
+//! - `socket` is one live connection of a client that speaks the public WebSocket protocol.
 //! - `hub` brings sessions and couriers together.
 //! - `presence` says who is here, to the other dispatchers and to people.
 //! - `caretaker` ends what became too old on cursors that have no session.
@@ -23,9 +24,11 @@ mod gate;
 mod hub;
 mod presence;
 mod session;
+mod socket;
 
 use std::time::Duration;
 
+use http::{Request, Response};
 use proto::MESSAGE_BYTES_MAX;
 use proto::v1::agent_server::AgentServer;
 use store::Store;
@@ -55,10 +58,21 @@ impl Dispatcher {
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
 
+    /// Answers a request for the public socket. What counts its connection among the open ones may
+    /// lie in the extensions of the request: they live as long as the socket.
+    pub fn socket<B>(&self, request: Request<B>) -> Response<String> {
+        socket::upgrade(&self.hub, request)
+    }
+
     /// Works until told to stop; then lets the agents finish what they have in hand, gives the
     /// rest back, and returns.
     pub async fn run(&self) {
-        tokio::join!(caretaker::run(&self.hub), presence::run(&self.hub));
+        tokio::join!(
+            caretaker::run(&self.hub),
+            presence::run(&self.hub),
+            socket::sweep::run(&self.hub),
+            socket::report::run(&self.hub)
+        );
         self.hub.finished().await;
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use model::answer::Answer;
 use model::fact::Outcome;
 use model::reason::Reason;
-use model::{EventId, SessionId};
+use model::{EventId, OutputId, SessionId};
 use proto::v1::agent_server::Agent;
 use proto::v1::to_agent::Message;
 use proto::v1::{self, FromAgent, ToAgent, from_agent};
@@ -25,6 +25,9 @@ use uuid::Uuid;
 use crate::courier::ToCourier;
 use crate::gate;
 use crate::hub::Hub;
+use crate::socket::SocketLine;
+
+pub(crate) use subscription::{Place, Subscription};
 
 /// How often both sides send a heartbeat.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -56,6 +59,8 @@ pub(crate) struct Session {
 pub(crate) enum Line {
     /// To an agent, as messages of its stream.
     Agent(AgentLine),
+    /// To a client of the public socket, as frames.
+    Socket(SocketLine),
 }
 
 /// The messages to an agent.
@@ -110,7 +115,7 @@ pub(crate) async fn send(line: &AgentLine, message: Message) -> Result<(), Gone>
 pub(crate) struct NotInFlight;
 
 impl Session {
-    fn new(credits: u32, line: Line) -> Self {
+    pub(crate) fn new(credits: u32, line: Line) -> Self {
         Self { id: SessionId(Uuid::new_v4()), line, credits, table: Mutex::default() }
     }
 
@@ -172,12 +177,27 @@ impl Session {
         Ok(())
     }
 
-    fn in_flight(&self) -> usize {
+    /// The client has received these webhooks; what it does with them it does not say here.
+    pub(crate) fn received(&self, numbers: &[u64]) {
+        for number in numbers {
+            // One that was reported over REST is no longer in flight.
+            let Some(InFlight { courier, event, .. }) = self.table().take(*number) else { continue };
+            let _ = courier.send(ToCourier::Received(event));
+        }
+    }
+
+    /// The number of the attempt at this delivery that is in flight.
+    pub(crate) fn number_of(&self, event: EventId, output: OutputId) -> Option<u64> {
+        let table = self.table();
+        table.in_flight.iter().find(|(_, f)| f.event == event && f.key.output == output).map(|(number, _)| *number)
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
         self.table().in_flight.len()
     }
 
     /// Tells every courier that what this session had in flight is lost.
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut table = self.table();
         table.closed = true;
         table.waiting.clear();

@@ -1,0 +1,51 @@
+//! Which webhooks a client has received: those whose frames were written before a ping that it has
+//! answered. Frames are ordered, so the pong proves it. Pongs answer pings in their order; one that
+//! answers none proves nothing.
+
+use std::collections::VecDeque;
+
+/// What was written and what is proven of it.
+#[derive(Debug, Default)]
+pub(super) struct Pongs {
+    pings: u64,
+    pongs: u64,
+    /// Written since the last ping.
+    written: Vec<u64>,
+    /// Written before a ping of that number.
+    marked: VecDeque<(u64, Vec<u64>)>,
+}
+
+impl Pongs {
+    /// A webhook's frame was written. Returns whether a ping should follow: no other is under way.
+    pub(super) fn wrote(&mut self, number: u64) -> bool {
+        self.written.push(number);
+        self.pings == self.pongs
+    }
+
+    /// A ping was written.
+    pub(super) fn pinged(&mut self) {
+        self.pings += 1;
+        if !self.written.is_empty() {
+            self.marked.push_back((self.pings, std::mem::take(&mut self.written)));
+        }
+    }
+
+    /// A pong came. Returns the webhooks that are proven to be received, and whether a ping should
+    /// follow for those that were written meanwhile.
+    pub(super) fn ponged(&mut self) -> (Vec<u64>, bool) {
+        self.pongs = self.pings.min(self.pongs + 1);
+        let mut received = Vec::new();
+        while let Some((_, numbers)) = self.marked.pop_front_if(|(ping, _)| *ping <= self.pongs) {
+            received.extend(numbers);
+        }
+        (received, self.pings == self.pongs && !self.written.is_empty())
+    }
+
+    /// Whether something was written after the last ping.
+    pub(super) fn wants_ping(&self) -> bool {
+        !self.written.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Deletes the groups of sockets that did not come back, so that nothing is owed to them for ever.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use model::record::Group;
+use store::cursor::Hold;
+use store::directory::Record;
+use store::fact::CursorKey;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::claim;
+use crate::hub::Hub;
+use crate::session::Place;
+
+/// How often the groups are looked at.
+const ROUND_EVERY: Duration = Duration::from_secs(30);
+/// How much longer than its window a socket may stay away: what is too old has ended as expired then.
+const AWAY_SLACK: Duration = Duration::from_secs(120);
+
+/// Looks after the groups of sockets until the dispatcher stops.
+pub(crate) async fn run(hub: &Hub) {
+    let mut away = HashMap::new();
+    while !hub.stop().is_given() {
+        hub.stop().or(tokio::time::sleep(ROUND_EVERY)).await;
+        Box::pin(round(hub, &mut away)).await;
+    }
+}
+
+/// Looks at every group once. `away` remembers since when nobody was seen to have it.
+async fn round(hub: &Hub, away: &mut HashMap<CursorKey, Instant>) {
+    let groups = hub.store().directory().groups();
+    let mut seen = HashMap::new();
+    for group in groups.iter().map(|group| &group.record).filter(|group| claim::is_of_socket(group)) {
+        let Some((key, window)) = cursor_of(hub, group) else {
+            delete(hub, group).await;
+            continue;
+        };
+        if hub.stop().is_given() {
+            return;
+        }
+        if hub.has(&key) || Hold::is_held(hub.store(), &key).await {
+            continue;
+        }
+        let since = away.get(&key).copied().unwrap_or_else(Instant::now);
+        if since.elapsed() > window + AWAY_SLACK {
+            delete(hub, group).await;
+        } else {
+            seen.insert(key, since);
+        }
+    }
+    *away = seen;
+}
+
+async fn delete(hub: &Hub, group: &Group) {
+    match hub.store().directory().delete(&group.key()).await {
+        Ok(()) => info!(output = %group.output, group = %group.id, "a socket did not come back; its group is gone"),
+        Err(error) => warn!(output = %group.output, %error, "the group of a socket could not be deleted"),
+    }
+}
+
+/// The cursor of a group and the window of its bucket; `None` when the bucket is gone.
+fn cursor_of(hub: &Hub, group: &Group) -> Option<(CursorKey, Duration)> {
+    let bucket = hub.store().directory().bucket(group.bucket)?.record;
+    let place = Place { bucket: bucket.id, output: group.output, ephemeral: bucket.ephemeral };
+    Some((place.cursor(group.id), bucket.window()))
+}
