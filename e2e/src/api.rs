@@ -92,6 +92,14 @@ impl Api {
         Ok(text(&made, "id")?.parse()?)
     }
 
+    /// Makes an output that the relay itself calls at this URL; `more` has further fields.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn make_public_output(&self, bucket: &Bucket, url: &str, more: Value) -> anyhow::Result<OutputId> {
+        self.make_output(bucket, url, merged(json!({"internal": false}), more)).await
+    }
+
     /// Makes a further input.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use crypto::Secret;
+use ipnet::IpNet;
 use model::TokenId;
 use url::Url;
 
@@ -72,6 +73,10 @@ pub struct Serve {
     /// Keys.
     #[command(flatten)]
     pub keys: Keys,
+
+    /// Public outputs.
+    #[command(flatten)]
+    pub outputs: Outputs,
 
     /// Limits.
     #[command(flatten)]
@@ -173,6 +178,21 @@ pub struct Keys {
     /// Secret of the first token; best given by RELAY_ADMIN_SECRET.
     #[arg(long, env = "RELAY_ADMIN_SECRET", hide_env_values = true, requires = "admin_key")]
     pub admin_secret: Option<Secret>,
+}
+
+/// What public outputs may call.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub struct Outputs {
+    /// The operator's allow list: networks that public outputs may call although they are private,
+    /// loopback or reserved. A metadata address must be named by itself.
+    #[arg(long, env = "RELAY_ALLOW_PRIVATE_OUTPUTS", value_delimiter = ',', value_name = "CIDR")]
+    pub allow_private_outputs: Vec<IpNet>,
+
+    /// Name servers to ask for the destinations of public outputs, address and port, instead of
+    /// whatever the system does.
+    #[arg(long = "dns-server", env = "RELAY_DNS_SERVER", value_delimiter = ',', value_name = "ADDR")]
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// Limits on callers.

@@ -128,6 +128,8 @@ pub struct Options {
     pub limits: Limits,
     /// Limits on webhooks.
     pub ingress: ingress::Config,
+    /// What public outputs may call.
+    pub dispatcher: dispatcher::Config,
     /// From the request to stop until no more connections are taken.
     pub stop_delay: Duration,
 }
@@ -198,6 +200,10 @@ impl Options {
             limits: limits(&cli.limits)?,
             ingress: ingress::Config::new(cli.limits.body_bytes_max, cli.limits.body_memory_bytes_max)
                 .context("--body-bytes-max")?,
+            dispatcher: dispatcher::Config {
+                allowed_networks: cli.outputs.allow_private_outputs,
+                dns_servers: cli.outputs.dns_servers,
+            },
             stop_delay: Duration::from_secs(cli.limits.stop_delay.into()),
             http_addr: cli.http_addr,
             public_url: cli.public_url,

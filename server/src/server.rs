@@ -187,7 +187,8 @@ fn start_roles(options: &Options, store: &Store, url: &str, groups: &mut Groups)
         groups.back.spawn("auth", async move { auth.run(&stop).await });
     }
     if options.roles.has(Role::Dispatcher) {
-        let dispatcher = Dispatcher::new(store.clone(), groups.front.stop());
+        let dispatcher = Dispatcher::new(store.clone(), options.dispatcher.clone(), groups.front.stop())
+            .context("set up the dispatcher")?;
         services.set_dispatcher(&dispatcher);
         groups.front.spawn("the dispatcher", async move { dispatcher.run().await });
     }

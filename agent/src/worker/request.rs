@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use model::answer::ANSWER_CARRIED_BYTES_MAX;
-use model::destination::{Destination, InvalidDestination, PathEscapes};
-use model::header;
 use model::record::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
-use outbound::{Body, Head, InvalidHead, Keep, Request};
+use outbound::{Body, Forward, Keep, Request};
 
 use super::job::Delivery;
 use crate::allow::{Allow, Permit};
@@ -14,15 +12,9 @@ use crate::allow::{Allow, Permit};
 /// Why no request is made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotMade {
-    /// The output's URL.
+    /// The delivery gives no request.
     #[error(transparent)]
-    Destination(#[from] InvalidDestination),
-    /// The caller's path.
-    #[error(transparent)]
-    Path(#[from] PathEscapes),
-    /// The parts give no request.
-    #[error(transparent)]
-    Head(#[from] InvalidHead),
+    Request(#[from] outbound::NotMade),
     /// A header of the output is no text.
     #[error("a header of the output is no text")]
     OutputHeader,
@@ -34,22 +26,22 @@ pub(super) enum NotMade {
 /// The request that the delivery asks for, and the addresses to which it may go.
 pub(super) fn make(delivery: Delivery, body: Body, allow: &Allow) -> Result<(Request, Permit), NotMade> {
     let Delivery { attempt, request, destination: asked, answer_bytes_max, .. } = delivery;
-    let destination = Destination::parse(&asked.url)?;
-    let target = destination.target(&request.extra_path, request.query.as_deref(), asked.lock_path)?;
-    let permit = allow.permit(&destination, &target).ok_or(NotMade::NotListed)?;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| NotMade::OutputHeader);
-    let overrides = asked.headers.iter().map(|line| Ok((text(&line.name)?, text(&line.value)?)));
-    let overrides = overrides.collect::<Result<Vec<_>, NotMade>>()?;
-    let lines = header::forwarded(&request, &destination.authority, &overrides, attempt.event, attempt.number);
-    let head = Head::new(&request.method, &target, &lines, request.body_bytes)?;
-    let verify = asked.tls_verification;
-    let timeout = timeout(asked.timeout_ms);
-    let keep = match usize::try_from(answer_bytes_max) {
-        Ok(0) => Keep::Status,
-        Ok(bytes) => Keep::Answer { body_bytes_max: bytes.min(ANSWER_CARRIED_BYTES_MAX) },
-        Err(_) => Keep::Answer { body_bytes_max: ANSWER_CARRIED_BYTES_MAX },
+    let headers = asked.headers.iter().map(|line| Ok((text(&line.name)?, text(&line.value)?)));
+    let headers = headers.collect::<Result<Vec<_>, NotMade>>()?;
+    let forward = Forward {
+        url: &asked.url,
+        lock_path: asked.lock_path,
+        headers: &headers,
+        verify: asked.tls_verification,
+        timeout: timeout(asked.timeout_ms),
+        keep: Keep::up_to(usize::try_from(answer_bytes_max).unwrap_or(usize::MAX).min(ANSWER_CARRIED_BYTES_MAX)),
+        event: attempt.event,
+        attempt: attempt.number,
     };
-    Ok((Request { destination, verify, head, body, timeout, keep }, permit))
+    let request = forward.request(&request, body)?;
+    let permit = allow.permit(&request.destination, request.head.target()).ok_or(NotMade::NotListed)?;
+    Ok((request, permit))
 }
 
 fn timeout(ms: u32) -> Duration {

@@ -18,7 +18,7 @@ pub struct Destination {
 }
 
 /// A destination that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDestination {
     /// Neither `http://` nor `https://`.
     #[error("destination must start with http:// or https://")]

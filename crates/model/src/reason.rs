@@ -64,6 +64,10 @@ reasons! {
     LocalName = 27, "the destination's name is a local one";
     /// A destination that cannot be read.
     InvalidDestination = 28, "the destination cannot be read";
+    /// What was received and the output's own lines give no HTTP request.
+    NoRequest = 29, "no HTTP request to the destination can be made of it";
+    /// No TLS with the destination, or a certificate that is not right.
+    Tls = 30, "TLS with the destination failed; its certificate may not be valid";
     /// The body does not fit into a frame.
     FrameTooLarge = 40, "the body is too large for a WebSocket client";
 }

@@ -162,6 +162,16 @@ impl Client {
     }
 }
 
+impl Keep {
+    /// At most so many bytes of the body; the status alone when there are to be none.
+    pub fn up_to(body_bytes_max: usize) -> Self {
+        match body_bytes_max {
+            0 => Self::Status,
+            body_bytes_max => Self::Answer { body_bytes_max },
+        }
+    }
+}
+
 impl Finished {
     /// An attempt that was not made.
     pub fn not_allowed(reason: Reason) -> Self {

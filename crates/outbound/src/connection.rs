@@ -73,7 +73,7 @@ impl Connection {
                 Ok(stream) => Stream::Tls(Box::new(stream)),
                 Err(err) => {
                     tracing::debug!(error = &err as &dyn std::error::Error, "TLS with the destination failed");
-                    return Err(Outcome::NotConnected.into());
+                    return Err(Finished { reason: Some(Reason::Tls), ..Outcome::NotConnected.into() });
                 }
             },
         };

@@ -12,6 +12,7 @@ pub(crate) const HEAD_BYTES_MAX: usize = 256 * 1024;
 pub struct Head {
     bytes: Bytes,
     method: http::Method,
+    target: Bytes,
     body_bytes: u64,
 }
 
@@ -69,7 +70,9 @@ impl Head {
             }
         }
         bytes.put_slice(b"\r\n");
-        Ok(Self { bytes: bytes.freeze(), method, body_bytes })
+        let bytes = bytes.freeze();
+        let target_at = method.as_str().len() + 1;
+        Ok(Self { target: bytes.slice(target_at..target_at + target.len()), bytes, method, body_bytes })
     }
 
     /// What goes over the wire.
@@ -80,6 +83,11 @@ impl Head {
     /// The method; it decides how an answer is read.
     pub fn method(&self) -> &http::Method {
         &self.method
+    }
+
+    /// The request target.
+    pub fn target(&self) -> &[u8] {
+        &self.target
     }
 
     /// The size of the body that follows.

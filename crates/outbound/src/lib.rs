@@ -3,6 +3,7 @@
 //! The agent and the dispatcher make their attempts with it. The cast:
 //!
 //! - [`Client`] makes one attempt and says how it [`Finished`].
+//! - [`Forward`] makes the request of an attempt out of what was received.
 //! - [`Guard`] is what its caller says about where attempts may go; [`Public`] is the one of attempts
 //!   that the relay itself makes.
 //! - [`Resolver`] finds the addresses of a name.
@@ -14,6 +15,7 @@
 //! - [`net`] and [`tls`] are below: names, addresses, sockets, certificates.
 
 mod client;
+mod forward;
 
 pub mod guard;
 mod public;
@@ -32,6 +34,7 @@ pub mod tls;
 
 pub use body::{Body, BodySink, Piece};
 pub use client::{Client, Finished, Keep, Request};
+pub use forward::{Forward, NotMade};
 pub use guard::Guard;
 pub use head::{Head, InvalidHead};
 pub use public::Public;

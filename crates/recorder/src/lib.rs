@@ -2,6 +2,7 @@
 //!
 //! - [`Recorder`] keeps every byte that reaches it and answers.
 //! - [`Canary`] counts who connects.
+//! - [`spellings`] are URLs that lead inside, for nobody to call.
 //! - [`NameServer`] answers for any name, and may answer something else the next time.
 //!
 //! For the tests of crates whose front door is a socket; the programs never have it.
@@ -10,6 +11,7 @@
 
 mod canary;
 mod name_server;
+mod spellings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use tokio::sync::mpsc;
 
 pub use canary::Canary;
 pub use name_server::{NameServer, Records};
+pub use spellings::spellings;
 
 /// A running destination; it ends with the test's runtime.
 #[derive(Debug)]

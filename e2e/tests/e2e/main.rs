@@ -32,12 +32,16 @@ mod lifecycle;
 mod plaintext;
 #[cfg(test)]
 mod policy;
+mod public_dispatchers;
+#[cfg(test)]
+mod public_outputs;
 #[cfg(test)]
 mod retries;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]
 mod socket;
+mod ssrf;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use model::fact::{Ending, Fact};
 use model::record::Group;
-use model::{BucketId, EventId, UnixMs, retry};
+use model::{BucketId, EventId, GroupId, UnixMs, retry};
 use store::cursor::{Cursor, Receipt};
 use store::fact::CursorKey;
 use tracing::{info, warn};
@@ -188,5 +188,5 @@ fn cursor_of(hub: &Hub, group: &Group) -> Option<(CursorKey, Duration)> {
     let output = directory.output(group.output)?.record;
     let bucket = directory.bucket(group.bucket)?.record;
     let key = CursorKey { bucket: bucket.id, output: output.id, group: group.id, ephemeral: bucket.ephemeral };
-    output.internal.then(|| (key, retry::span(&output, &bucket)))
+    (output.internal != (group.id == GroupId::PUBLIC)).then(|| (key, retry::span(&output, &bucket)))
 }

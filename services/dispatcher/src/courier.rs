@@ -188,7 +188,7 @@ impl Courier {
             ToCourier::Room => {}
             ToCourier::Lost(event) => self.book.lost(event),
             ToCourier::Received(event) => {
-                self.book.note(true);
+                self.book.note(true, clock::now());
                 self.end(event, Ending::Sent, None);
             }
             ToCourier::Finished(event, ended) => self.finished(event, ended),

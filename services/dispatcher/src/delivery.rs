@@ -10,6 +10,7 @@ use model::reason::Reason;
 use model::record::{Order, Output};
 use model::request::Request;
 use model::rules::Verdict;
+use outbound::Keep;
 use proto::v1;
 use proto::v1::to_agent::Message;
 use store::Store;
@@ -17,6 +18,7 @@ use store::event::CHUNK_BYTES;
 use store::fact::CursorKey;
 
 use crate::book::Due;
+use crate::public::Attempt;
 use crate::session::{AgentLine, Line, Session, send};
 use crate::socket::webhook;
 
@@ -59,6 +61,12 @@ pub(crate) async fn hand(
     match session.line() {
         Line::Agent(line) => to_agent(&store, line, key, number, due, request, &output).await,
         Line::Socket(line) => webhook::hand(&store, line, key, number, &due, request, &output).await,
+        Line::Public(attempts) => {
+            let attempts = Arc::clone(attempts);
+            let keep = Keep::up_to(answer_bytes_max(key, due.pulled.meta.answer_to.is_some()));
+            attempts.start(Attempt { store, session, key, number, due, request, output, keep }).await;
+            Ok(())
+        }
     }?;
     Ok(order_key)
 }
@@ -101,7 +109,7 @@ async fn to_agent(
         attempt,
         request: Some(request.into()),
         destination: Some(destination(output)),
-        answer_bytes_max: answer_bytes_max(key, pulled.meta.answer_to.is_some()),
+        answer_bytes_max: u32::try_from(answer_bytes_max(key, pulled.meta.answer_to.is_some())).unwrap_or(u32::MAX),
     };
     let say = async |message| send(line, message).await.map_err(|_| NotHanded::SessionGone);
     say(Message::Delivery(delivery)).await?;
@@ -123,13 +131,12 @@ async fn to_agent(
 
 /// How much is wanted of a destination's answer: what its owner can read later, more when a caller
 /// waits for it, and nothing where nothing may be kept.
-fn answer_bytes_max(key: CursorKey, is_waited_for: bool) -> u32 {
-    let bytes = match (is_waited_for, key.ephemeral) {
+fn answer_bytes_max(key: CursorKey, is_waited_for: bool) -> usize {
+    match (is_waited_for, key.ephemeral) {
         (true, _) => ANSWER_CARRIED_BYTES_MAX,
         (false, true) => 0,
         (false, false) => ANSWER_KEPT_BYTES_MAX,
-    };
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
 }
 
 fn destination(output: &Output) -> v1::Destination {

@@ -10,6 +10,7 @@
 //! - `socket` is one live connection of a client that speaks the public WebSocket protocol.
 //! - `hub` brings sessions and couriers together.
 //! - `presence` says who is here, to the other dispatchers and to people.
+//! - `public` is the session that makes attempts at public outputs, without an agent.
 //! - `caretaker` ends what became too old on cursors that have no session.
 //!
 //! Not needed for correctness: anything in here. A dispatcher that dies loses nothing; what it had
@@ -23,12 +24,17 @@ mod delivery;
 mod gate;
 mod hub;
 mod presence;
+mod public;
 mod session;
 mod socket;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
+use ipnet::IpNet;
+use outbound::InvalidServers;
 use proto::MESSAGE_BYTES_MAX;
 use proto::v1::agent_server::AgentServer;
 use store::Store;
@@ -39,16 +45,30 @@ pub use session::{Peer, Sessions};
 /// How long a stopping dispatcher waits for what its agents have in hand.
 pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 
+/// What an operator decides about public outputs.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Networks that may be called although they are not public.
+    pub allowed_networks: Vec<IpNet>,
+    /// The name servers to ask; none for whatever the system does.
+    pub dns_servers: Vec<SocketAddr>,
+}
+
 /// The dispatcher: a gRPC service, and what runs behind it.
 #[derive(Clone)]
 pub struct Dispatcher {
     hub: hub::Hub,
+    public: Arc<public::Attempts>,
 }
 
 impl Dispatcher {
     /// A dispatcher on this store. `stop` is what ends it.
-    pub fn new(store: Store, stop: Stop) -> Self {
-        Self { hub: hub::Hub::new(store, stop) }
+    ///
+    /// # Errors
+    /// When the name servers cannot be used.
+    pub fn new(store: Store, config: Config, stop: Stop) -> Result<Self, InvalidServers> {
+        let public = Arc::new(public::Attempts::new(config)?);
+        Ok(Self { hub: hub::Hub::new(store, stop), public })
     }
 
     /// The gRPC service for agents.
@@ -70,6 +90,7 @@ impl Dispatcher {
         tokio::join!(
             caretaker::run(&self.hub),
             presence::run(&self.hub),
+            public::run(&self.hub, self.public.clone()),
             socket::sweep::run(&self.hub),
             socket::report::run(&self.hub)
         );

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::courier::ToCourier;
 use crate::gate;
 use crate::hub::Hub;
+use crate::public::Attempts;
 use crate::socket::SocketLine;
 
 pub(crate) use subscription::{Place, Subscription};
@@ -61,6 +62,8 @@ pub(crate) enum Line {
     Agent(AgentLine),
     /// To a client of the public socket, as frames.
     Socket(SocketLine),
+    /// To destinations, from here.
+    Public(Arc<Attempts>),
 }
 
 /// The messages to an agent.
@@ -115,6 +118,7 @@ pub(crate) async fn send(line: &AgentLine, message: Message) -> Result<(), Gone>
 pub(crate) struct NotInFlight;
 
 impl Session {
+    /// A session with room for so many attempts.
     pub(crate) fn new(credits: u32, line: Line) -> Self {
         Self { id: SessionId(Uuid::new_v4()), line, credits, table: Mutex::default() }
     }

@@ -20,7 +20,7 @@ pub struct Hold {
 impl Hold {
     /// Whether somebody holds the cursor; when in doubt, yes.
     pub async fn is_held(store: &Store, key: &CursorKey) -> bool {
-        consumer::is_held(store, &name(key)).await
+        consumer::is_held(store, &name(key), consumer::ASKS).await
     }
 
     /// Holds a cursor from now on.

@@ -201,7 +201,9 @@ impl Subscription {
             if enabled.peek().is_none() && matches!(self.share, Share::Alone(_)) {
                 wanted.insert(place(OutputId::NONE));
             }
-            wanted.extend(enabled.filter(|output| output.internal && output.paused.is_none()).map(|output| place(output.id)));
+            wanted.extend(
+                enabled.filter(|output| output.internal && output.paused.is_none()).map(|output| place(output.id)),
+            );
         }
         wanted
     }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use recorder::{Canary, NameServer, Records};
+use recorder::{Canary, NameServer, Records, spellings};
 
 use super::*;
 use crate::public::Public;
@@ -10,85 +10,6 @@ use crate::public::Public;
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Where nobody listens: a loopback address other than the canary's.
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 9, 9, 9));
-
-/// Ways to write this machine, and places near it; `PORT` stands for the canary's.
-const SPELLINGS: &[&str] = &[
-    // Names and plain addresses.
-    "http://localhost:PORT/",
-    "http://LOCALHOST:PORT/",
-    "http://localhost.:PORT/",
-    "http://127.0.0.1:PORT/",
-    "http://127.0.0.1.:PORT/",
-    "http://127.1.2.3:PORT/",
-    "http://127.255.255.254:PORT/",
-    "http://0.0.0.0:PORT/",
-    "http://0:PORT/",
-    "http://[::1]:PORT/",
-    "http://[::]:PORT/",
-    "http://[0:0:0:0:0:0:0:1]:PORT/",
-    "http://[0000:0000:0000:0000:0000:0000:0000:0001]:PORT/",
-    // Numbers that the system's resolver reads as addresses.
-    "http://127.1:PORT/",
-    "http://127.0.1:PORT/",
-    "http://2130706433:PORT/",
-    "http://017700000001:PORT/",
-    "http://0177.0.0.1:PORT/",
-    "http://0177.0x0.0.1:PORT/",
-    "http://0x7f000001:PORT/",
-    "http://0x7F.0.0.1:PORT/",
-    "http://0x7f.1:PORT/",
-    "http://0x7f.0x0.0x0.0x1:PORT/",
-    "http://00000177.00000000.00000000.00000001:PORT/",
-    "http://127.000.000.001:PORT/",
-    "http://4294967295:PORT/",
-    // IPv6 that stands for IPv4.
-    "http://[::ffff:127.0.0.1]:PORT/",
-    "http://[::ffff:7f00:1]:PORT/",
-    "http://[0:0:0:0:0:ffff:7f00:0001]:PORT/",
-    "http://[::127.0.0.1]:PORT/",
-    "http://[::ffff:0:127.0.0.1]:PORT/",
-    "http://[64:ff9b::127.0.0.1]:PORT/",
-    "http://[64:ff9b:1::7f00:1]:PORT/",
-    "http://[2002:7f00:1::]:PORT/",
-    "http://[2001:0:7f00:1::]:PORT/",
-    "http://[::1%25lo]:PORT/",
-    "http://[fe80::1]:PORT/",
-    "http://[fe80::1%25lo]:PORT/",
-    "http://[fec0::1]:PORT/",
-    "http://[5f00::1]:PORT/",
-    // Who else is inside.
-    "http://10.0.0.1:PORT/",
-    "http://169.254.169.254/latest/meta-data/",
-    "http://169.254.169.254./latest/meta-data/",
-    "http://[::ffff:a9fe:a9fe]/",
-    "http://[fd00:ec2::254]/",
-    "http://router.local:PORT/",
-    // Characters that parsers disagree about.
-    "http://\u{ff11}\u{ff12}\u{ff17}.0.0.1:PORT/",
-    "http://127\u{3002}0\u{3002}0\u{3002}1:PORT/",
-    "http://\u{2460}\u{2461}\u{2466}.0.0.1:PORT/",
-    "http://127.0.0.1:PORT\\@example.com/",
-    "http://example.com\\@127.0.0.1:PORT/",
-    "http://example.com@127.0.0.1:PORT/",
-    "http://example.com:80@127.0.0.1:PORT/",
-    "http://127.0.0.1:PORT#@example.com/",
-    "http://127.0.0.1:PORT?@example.com/",
-    "http://example.com%40127.0.0.1:PORT/",
-    "http://%31%32%37.0.0.1:PORT/",
-    "http://127.0.0.1%2f:PORT/",
-    "http://127.0.0.1%00.example.com:PORT/",
-    "http://127.0.0.1\t:PORT/",
-    "http:///127.0.0.1:PORT/",
-    "http:127.0.0.1:PORT/",
-    "http:\\\\127.0.0.1:PORT\\",
-    "//127.0.0.1:PORT/",
-    "HTTP://127.0.0.1:PORT/",
-    "https://127.0.0.1:PORT/",
-    "ftp://127.0.0.1:PORT/",
-    "gopher://127.0.0.1:PORT/_GET",
-    "file:///etc/passwd",
-    "unix:/run/relay.sock",
-];
 
 fn with(resolver: Resolver) -> Client {
     Client::new(Tls::new(b"http/1.1", Vec::new()), resolver)
@@ -104,8 +25,7 @@ async fn attempt(client: &Client, guard: &Public, url: &str) -> Option<Finished>
 async fn no_spelling_of_this_machine_is_connected_to() {
     let mut canary = Canary::start().await;
     let client = client();
-    for spelling in SPELLINGS {
-        let url = spelling.replace("PORT", &canary.port.to_string());
+    for url in spellings(canary.port) {
         let finished = attempt(&client, &Public::default(), &url).await;
         let outcome = finished.as_ref().map(|f| f.outcome);
         assert!(matches!(outcome, None | Some(Outcome::NotAllowed | Outcome::NotConnected)), "{url} {finished:?}");
