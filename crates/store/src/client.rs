@@ -240,7 +240,7 @@ async fn bucket(context: &Context, name: &str) -> Result<kv::Store, Error> {
 }
 
 /// An error with everything that caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

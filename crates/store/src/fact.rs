@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use model::fact::{self, Fact};
 use model::progress::Progress;
 use model::{BucketId, GroupId, OutputId, UnixMs};
+use uuid::Uuid;
 
 use crate::Error;
 use crate::layout::Layout;
@@ -18,6 +19,8 @@ use crate::publish::{Publication, Publisher};
 
 /// How long an append is tried before its caller is told.
 const APPEND_BUDGET: Duration = Duration::from_secs(4);
+/// Has a message refused unless the last one of its subject has this sequence.
+const EXPECTED_LAST: &str = "Nats-Expected-Last-Subject-Sequence";
 /// How long the next message of a read is waited for.
 const READ_WAIT: Duration = Duration::from_secs(5);
 
@@ -69,6 +72,31 @@ impl Facts {
             payload: fact::encode(facts).into(),
         };
         self.publisher.publish(&publication, APPEND_BUDGET).await.map(|_| ())
+    }
+
+    /// Appends facts if nothing was appended for this cursor since the message of sequence `last`,
+    /// which is 0 when there was none: of several who take the same deliveries, one succeeds.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when there is something newer; [`Error::Unavailable`].
+    pub async fn append_after(&self, key: &CursorKey, last: u64, facts: &[Fact]) -> Result<(), Error> {
+        let publication = Publication {
+            what: "append facts",
+            subject: self.subject(key),
+            // A further try of what was stored the first time is acknowledged as such.
+            id: Some(Uuid::new_v4().to_string()),
+            headers: &[(EXPECTED_LAST, last.to_string())],
+            payload: fact::encode(facts).into(),
+        };
+        self.publisher.publish(&publication, APPEND_BUDGET).await.map(|_| ())
+    }
+
+    /// The sequence of a cursor's last message of facts; 0 when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn last_sequence(&self, key: &CursorKey) -> Result<u64, Error> {
+        Ok(self.last(key).await?.map_or(0, |(sequence, _)| sequence))
     }
 
     /// Applies every fact of a cursor that is in the log now to `progress`, and returns the

@@ -55,7 +55,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// The shard of a bucket: the same everywhere and always.
-    fn shard(&self, bucket: BucketId) -> u16 {
+    pub(crate) fn shard(&self, bucket: BucketId) -> u16 {
         // A version 4 UUID is random; its low bits are as good as a hash of it.
         let low = bucket.0.as_u128() & u128::from(u32::MAX);
         u16::try_from(low % u128::from(self.shards)).unwrap_or(0)

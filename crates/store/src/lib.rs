@@ -11,6 +11,7 @@
 //!   less those that the facts say have ended.
 //! - [`answer`] keeps what destinations answered, and brings it to callers who wait for it.
 //! - [`report`] tells dispatchers what clients said of deliveries over REST.
+//! - [`feed::Feed`] follows all of both, for whoever keeps a picture of them.
 //! - [`presence`] is who is there now: dispatchers, sessions, how cursors stand.
 //! - [`verification`] asks `auth` about credentials, and lets `auth` answer; [`credential`] is what
 //!   `auth` alone may read.
@@ -26,6 +27,7 @@ pub mod directory;
 mod error;
 pub mod event;
 pub mod fact;
+pub mod feed;
 mod health;
 pub mod keyring;
 pub mod layout;

@@ -65,7 +65,8 @@ impl Publisher {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when there was no acknowledgement within `budget`: then the message
-    /// may have been stored or not.
+    /// may have been stored or not. [`Error::Conflict`] when a header names a sequence that is not
+    /// the last any more.
     pub(crate) async fn publish(&self, publication: &Publication<'_>, budget: Duration) -> Result<u64, Error> {
         let deadline = Instant::now() + budget;
         let turn = tokio::time::timeout_at(deadline, self.turns.acquire()).await;
@@ -87,6 +88,7 @@ impl Publisher {
             };
             match error.kind() {
                 PublishErrorKind::TimedOut => self.missed().await,
+                PublishErrorKind::WrongLastSequence => return Err(Error::Conflict),
                 PublishErrorKind::MaxPayloadExceeded => return Err(Error::unavailable(publication.what, error)),
                 _ if is_full(&error) => return Err(Error::unavailable(publication.what, error)),
                 _ => {}
