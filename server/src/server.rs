@@ -28,6 +28,8 @@ use crate::{master_key, nats, out};
 
 /// Name of this process among the clients of NATS, where no user is named.
 const CLIENT_NAME: &str = "relay";
+/// Where the REST API's picture of the logs lies in the data directory.
+const LOGS_FILE: &str = "logs.sqlite";
 
 /// A server that has not been started.
 #[derive(Debug)]
@@ -103,7 +105,7 @@ impl Server {
         let driver_stop = groups.back.stop();
         groups.back.spawn("the store", async move { driver.run(&driver_stop).await });
         readiness.store_opened(store.health().clone());
-        front.open(start_roles(&options, &store, url, groups)?);
+        front.open(start_roles(&options, &store, url, &data_path, groups)?);
 
         if options.roles.has(Role::Auth) {
             let durability = options.durability();
@@ -179,7 +181,13 @@ async fn start_broker(
     Ok(access)
 }
 
-fn start_roles(options: &Options, store: &Store, url: &str, groups: &mut Groups) -> anyhow::Result<Services> {
+fn start_roles(
+    options: &Options,
+    store: &Store,
+    url: &str,
+    data_dir: &Path,
+    groups: &mut Groups,
+) -> anyhow::Result<Services> {
     let mut services = Services::default();
     if options.roles.has(Role::Auth) {
         let auth = Auth::new(store.clone(), &auth::Config::default()).context("set up auth")?;
@@ -200,11 +208,11 @@ fn start_roles(options: &Options, store: &Store, url: &str, groups: &mut Groups)
         groups.back.spawn("answers for callers", async move { ingress.run(&stop).await });
     }
     if options.roles.has(Role::Api) {
-        let config = api::Config { public_url: url.to_owned() };
-        let api = api::Api::new(store.clone(), config).context("set up the REST API")?;
+        let logs_file = options.needs_data_dir().then(|| data_dir.join(LOGS_FILE));
+        let config = api::Config { public_url: url.to_owned(), logs_file };
+        let api = api::Api::new(store.clone(), config, groups.front.stop()).context("set up the REST API")?;
         services.api = Some(api::router(api.clone()));
-        let stop = groups.front.stop();
-        groups.front.spawn("webhooks by the clock", async move { api.run(&stop).await });
+        groups.front.spawn("the REST API", async move { api.run().await });
     }
     Ok(services)
 }

@@ -29,6 +29,8 @@ mod large;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod plaintext;
 #[cfg(test)]
 mod policy;

@@ -57,6 +57,9 @@ pub(crate) enum Cause {
     /// A fingerprint could not be made.
     #[error(transparent)]
     Crypto(#[from] crypto::Error),
+    /// The file of the logs cannot be read or written.
+    #[error("the logs: {0}")]
+    Logs(#[from] rusqlite::Error),
     /// `auth` gave an answer to another question.
     #[error("auth answered another question than {0}")]
     Answer(&'static str),

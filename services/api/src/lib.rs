@@ -6,28 +6,36 @@
 //! - `auth` says who asks, `own` what there is for that caller, `error` what a refusal looks like.
 //! - `shape` is JSON in and out; `request` reads the rest of a request.
 //! - `write` makes, changes and deletes records; `name` keeps their names apart.
+//! - `logs` is a picture of what happened to webhooks; `show` opens what a log shows.
+//! - `resend` sends a delivery again; `replay` does it for many.
 //! - `openapi` describes it all to machines.
 //! - `cron` sends the webhooks that are due by the clock.
 //! - [`limits`] is how much of anything there may be.
 //!
-//! It keeps nothing of its own but verified secrets, for a minute: the directory has it all, and any
-//! number of processes serve the API side by side.
+//! It keeps nothing of its own but verified secrets, for a minute, and the picture of the logs, which
+//! is made anew when it is lost: any number of processes serve the API side by side.
 
 mod auth;
 mod cron;
 mod error;
 pub mod limits;
+mod logs;
 mod name;
 mod openapi;
 mod own;
+mod replay;
 mod request;
+mod resend;
 mod routes;
 mod settle;
 mod shape;
+mod show;
 #[cfg(test)]
 mod tests;
+mod when;
 mod write;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use store::Store;
@@ -36,6 +44,8 @@ use telemetry::Stop;
 use tokio::sync::Semaphore;
 
 use auth::Gate;
+use logs::Logs;
+use replay::Replays;
 pub use routes::router;
 
 /// What the API has to be told.
@@ -43,6 +53,23 @@ pub use routes::router;
 pub struct Config {
     /// The address that callers of webhooks know this relay by, such as `https://relay.example.com`.
     pub public_url: String,
+    /// Where its picture of the logs lies. It may be deleted at any time; without a place it is made
+    /// anew with each process.
+    pub logs_file: Option<PathBuf>,
+}
+
+/// Why the API cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The operating system gives no random bytes.
+    #[error(transparent)]
+    Crypto(#[from] crypto::Error),
+    /// No file can be made for the logs.
+    #[error("make a file for the logs")]
+    File(#[from] std::io::Error),
+    /// The file of the logs can be neither read nor made anew.
+    #[error("open the file of the logs")]
+    Logs(#[from] rusqlite::Error),
 }
 
 /// The API. Clones share it.
@@ -54,24 +81,37 @@ pub struct Api {
 struct Inner {
     store: Store,
     gate: Gate,
+    logs: Logs,
+    replays: Replays,
     public_url: String,
     hashing: Semaphore,
 }
 
 impl Api {
-    /// An API on this store.
+    /// An API on this store. Its logs are current while [`Api::run`] runs.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
-    pub fn new(store: Store, config: Config) -> Result<Self, crypto::Error> {
+    /// As [`SetupError`] says.
+    pub fn new(store: Store, config: Config, stop: Stop) -> Result<Self, SetupError> {
         let public_url = config.public_url.trim_end_matches('/').to_owned();
         let (gate, hashing) = (Gate::new()?, Semaphore::new(limits::HASHES_MAX));
-        Ok(Self { inner: Arc::new(Inner { store, gate, public_url, hashing }) })
+        let logs = Logs::open(store.clone(), config.logs_file, stop)?;
+        Ok(Self { inner: Arc::new(Inner { store, gate, logs, replays: Replays::new(), public_url, hashing }) })
     }
 
-    /// Sends the webhooks that are due by the clock, until told to stop. Several may do so side by side.
-    pub async fn run(&self, stop: &Stop) {
-        cron::run(self.store(), stop).await;
+    /// Keeps the logs current, sends again what is to be sent again, and sends the webhooks that are
+    /// due by the clock, until told to stop. Several may do so side by side.
+    pub async fn run(&self) {
+        let stop = self.logs().stop();
+        tokio::join!(self.logs().run(), self.replays().run(self, stop), cron::run(self.store(), stop));
+    }
+
+    fn replays(&self) -> &Replays {
+        &self.inner.replays
+    }
+
+    fn logs(&self) -> &Logs {
+        &self.inner.logs
     }
 
     fn store(&self) -> &Store {

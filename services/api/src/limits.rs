@@ -52,6 +52,20 @@ pub const DOMAINS_PER_ACCOUNT_MAX: usize = 1000;
 pub const INTEGRATIONS_PER_ACCOUNT_MAX: usize = 100;
 /// The most tokens of one account.
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 1000;
+/// The most logs on one page: as many requests are opened for it.
+pub const LOGS_PER_PAGE_MAX: usize = 100;
+/// The most deliveries that a worker is handed out at a time.
+pub const POLLED_MAX: usize = 100;
+/// The most bytes of bodies that it is handed out at a time, unless a single one has more.
+pub const POLLED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// How many changes a listener is told of that came again; after more it is told that it missed some.
+pub const TAIL_BACKLOG_MAX: usize = 1000;
+/// The most minutes or days that are counted at a time: all minutes of as long as logs are kept.
+pub const SPANS_MAX: u64 = 8 * 24 * 60;
+/// The most deliveries that one replay sends again.
+pub const REPLAYED_MAX: u64 = 100_000;
+/// How many logs are counted for the total of a list; a list of more says that it is truncated.
+pub const LOGS_COUNTED_MAX: u64 = 100_000;
 
 /// Refuses one more where there are `count` already and may be `count_max`.
 ///

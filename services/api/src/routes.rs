@@ -3,11 +3,17 @@
 mod account;
 mod bucket;
 mod client;
+mod count;
 mod cron;
 mod domain;
 mod input;
 mod integration;
+mod log;
 mod output;
+mod poll;
+mod replay;
+mod report;
+mod tail;
 mod token;
 
 use axum::Router;
@@ -52,6 +58,19 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/v1/connected-clients", get(client::connected)),
         ("/v1/groups", get(client::groups)),
         ("/v1/regions", get(client::regions)),
+        ("/v1/buckets/{id}/logs/{log}", get(log::get_in_bucket)),
+        ("/v1/logs", get(log::list)),
+        ("/v1/logs/{id}", get(log::get).put(report::update)),
+        ("/v1/logs/{id}/action", post(report::act)),
+        ("/v1/logs/stream", get(tail::follow)),
+        ("/v1/logs/histogram", get(count::histogram)),
+        ("/v1/logs-stats", get(count::stats)),
+        ("/v1/ledger", get(count::ledger)),
+        ("/v1/usage", get(count::usage)),
+        ("/v1/usages/{id}", get(count::usage_of)),
+        ("/v1/events", get(poll::take)),
+        ("/v1/replays", post(replay::create)),
+        ("/v1/replays/{id}", get(replay::get).delete(replay::cancel)),
         ("/v1/tokens", get(token::list).post(token::create)),
         ("/v1/tokens/{id}", put(token::update).delete(token::delete)),
         ("/v1/user/info", get(account::user_info)),

@@ -18,8 +18,10 @@ mod fields;
 mod header;
 pub(crate) mod input;
 pub(crate) mod integration;
+pub(crate) mod log;
 pub(crate) mod output;
 mod policy;
+pub(crate) mod report;
 pub(crate) mod token;
 
 pub(crate) use fields::Fields;

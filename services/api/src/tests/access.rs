@@ -17,7 +17,8 @@ async fn ask_all(client: &Client, ids: [&str; 3]) -> Vec<(String, u16, String)> 
     let mut answers = Vec::new();
     for (path, _) in routes() {
         let [bucket, input, output] = ids;
-        let filled = path.replace("{id}", bucket).replace("{input}", input).replace("{output}", output);
+        let filled =
+            path.replace("{id}", bucket).replace("{input}", input).replace("{output}", output).replace("{log}", output);
         for method in METHODS {
             let seen = client.ask(method, &filled, json!({})).await;
             if seen.status != 405 && !OPEN.contains(&path) {

@@ -106,8 +106,10 @@ impl House {
     /// A client of its own copy of the API that presents nothing.
     pub(super) async fn stranger(&self) -> Client {
         let store = open(&self.url, &self.masters, &self.stop, false).await;
-        let config = Config { public_url: "https://relay.example/".to_owned() };
-        let router = router(Api::new(store.clone(), config).unwrap());
+        let config = Config { public_url: "https://relay.example/".to_owned(), logs_file: None };
+        let api = Api::new(store.clone(), config, self.stop.clone()).unwrap();
+        let router = router(api.clone());
+        tokio::spawn(async move { api.run().await });
         Client { router, store, authorization: None }
     }
 
@@ -160,12 +162,23 @@ impl Client {
         Self { authorization, ..self.clone() }
     }
 
+    /// A request with what this client presents.
+    pub(super) fn request(&self, method: &str, path: &str) -> http::request::Builder {
+        let request = Request::builder().method(method).uri(path);
+        match &self.authorization {
+            Some(authorization) => request.header("Authorization", authorization),
+            None => request,
+        }
+    }
+
+    /// Its copy of the API.
+    pub(super) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     pub(super) async fn ask(&self, method: &str, path: &str, body: Value) -> Seen {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut request = Request::builder().method(method).uri(path);
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization);
-        }
+        let request = self.request(method, path);
         let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();

@@ -1,0 +1,293 @@
+//! The logs: a picture of all deliveries, folded from the heads of events and from facts, in SQLite
+//! on this process's own disk.
+//!
+//! The cast:
+//!
+//! - `row` is a delivery as it stands, and what a fact makes of it; `status` is how it stands.
+//! - `table` is how rows lie in SQLite; a file of another version is deleted and filled anew.
+//! - `fold` is the one writer. It takes what the store's feed tells, in batches.
+//! - `query` reads single rows and pages; `count` counts them.
+//! - [`Logs`] is what routes hold: it lends connections to readers and tells what changes.
+//!
+//! Nothing of this is needed for correctness: the file can be lost at any time, and several
+//! processes each have their own. It holds ids, times, sizes and codes, and nothing that is sealed
+//! or that somebody wrote.
+
+pub(crate) mod count;
+mod fold;
+pub(crate) mod query;
+pub(crate) mod row;
+pub(crate) mod status;
+mod table;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use model::{BucketId, EventId, OutputId};
+use rusqlite::Connection;
+use store::Store;
+use store::feed::{self, Feed, Position, Source};
+use telemetry::Stop;
+use tempfile::TempPath;
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tracing::{info, warn};
+
+use crate::SetupError;
+use crate::error::{Cause, Error};
+use fold::{Folded, Writer};
+
+/// How many reads run side by side: each takes a thread, and they share the disk.
+const READERS_MAX: usize = 4;
+/// How many changes a listener may be behind before it is dropped.
+pub(crate) const CHANGES_MAX: usize = 4096;
+/// How many messages are folded in one transaction.
+const BATCH_MAX: usize = 1000;
+/// How often rows are looked for that nobody may see any more.
+const SWEEP_EVERY: Duration = Duration::from_secs(20);
+/// How long a reader waits for the picture to be as new as it needs.
+const CATCH_UP_WAIT: Duration = Duration::from_secs(5);
+/// The wait before a file that could not be written is tried again.
+const AGAIN_WAIT: Duration = Duration::from_secs(1);
+
+/// A delivery that changed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change {
+    pub(crate) bucket: BucketId,
+    pub(crate) event: EventId,
+    pub(crate) output: OutputId,
+    pub(crate) cursor: Cursor,
+}
+
+/// How far the events and the facts of a bucket are taken in: the same in every process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub(crate) events: u64,
+    pub(crate) facts: u64,
+}
+
+/// How far all is taken in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    positions: HashMap<Source, Position>,
+    /// The streams of which everything was told that was there when they were first followed.
+    caught_up: usize,
+    of: usize,
+}
+
+/// The logs. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Logs {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    path: PathBuf,
+    /// Deletes a file that is not to outlive the process.
+    _temporary: Option<TempPath>,
+    readers: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+    progress: watch::Sender<Progress>,
+    changes: broadcast::Sender<Change>,
+    stop: Stop,
+}
+
+impl Logs {
+    /// Logs in this file, or in one that goes with the process. Nothing is read yet.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(crate) fn open(store: Store, file: Option<PathBuf>, stop: Stop) -> Result<Self, SetupError> {
+        let (path, temporary) = match file {
+            Some(path) => (path, None),
+            None => {
+                let path =
+                    tempfile::Builder::new().prefix("relay-logs-").suffix(".sqlite").tempfile()?.into_temp_path();
+                (path.to_path_buf(), Some(path))
+            }
+        };
+        table::open(&path)?;
+        let of = feed::sources(&store).len();
+        let progress = watch::Sender::new(Progress { of, ..Progress::default() });
+        let inner = Inner {
+            store,
+            path,
+            _temporary: temporary,
+            readers: Semaphore::new(READERS_MAX),
+            idle: Mutex::default(),
+            progress,
+            changes: broadcast::Sender::new(CHANGES_MAX),
+            stop,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Keeps the logs current until told to stop.
+    pub(crate) async fn run(&self) {
+        let stop = &self.inner.stop;
+        if stop.or(self.inner.store.directory().loaded()).await.is_none() {
+            return;
+        }
+        while !stop.is_given() {
+            if let Err(error) = self.fill().await {
+                warn!(%error, "the logs cannot be written; trying again");
+            }
+            stop.or(tokio::time::sleep(AGAIN_WAIT)).await;
+        }
+    }
+
+    /// Ends once the process is to stop.
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.inner.stop
+    }
+
+    /// What changes from now on.
+    pub(crate) fn changes(&self) -> broadcast::Receiver<Change> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Whether everything that was there at the start is taken in.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.inner.progress.borrow().is_whole()
+    }
+
+    /// How far a bucket is taken in.
+    pub(crate) fn cursor(&self, bucket: BucketId, ephemeral: bool) -> Cursor {
+        let (events, facts) = feed::sources_of(&self.inner.store, bucket, ephemeral);
+        let progress = self.inner.progress.borrow();
+        Cursor { events: progress.sequence(events), facts: progress.sequence(facts) }
+    }
+
+    /// Waits until everything that was there at the start is taken in.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it takes longer than a request may.
+    pub(crate) async fn whole(&self) -> Result<(), Error> {
+        self.until(Progress::is_whole).await
+    }
+
+    /// Waits until the facts of a bucket are taken in up to this sequence.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it takes longer than a request may.
+    pub(crate) async fn facts_until(&self, bucket: BucketId, sequence: u64) -> Result<(), Error> {
+        let (_, facts) = feed::sources_of(&self.inner.store, bucket, false);
+        self.until(|progress| progress.sequence(facts) >= sequence).await
+    }
+
+    async fn until(&self, condition: impl FnMut(&Progress) -> bool) -> Result<(), Error> {
+        let mut progress = self.inner.progress.subscribe();
+        match tokio::time::timeout(CATCH_UP_WAIT, progress.wait_for(condition)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::Unavailable(None)),
+        }
+    }
+
+    /// Ends once something more is taken in than now.
+    pub(crate) fn moved(&self) -> impl Future<Output = ()> + use<> {
+        let mut progress = self.inner.progress.subscribe();
+        // The sender lives as long as we do, so this cannot fail.
+        async move { drop(progress.changed().await) }
+    }
+
+    /// Reads on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when SQLite fails.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _turn = self.inner.readers.acquire().await.map_err(|_| Error::Unavailable(None))?;
+        let inner = Arc::clone(&self.inner);
+        let done = tokio::task::spawn_blocking(move || {
+            let idle = inner.idle().pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => table::reader(&inner.path)?,
+            };
+            let outcome = read(&connection);
+            if outcome.is_ok() {
+                inner.idle().push(connection);
+            }
+            outcome
+        });
+        match done.await {
+            Ok(outcome) => outcome.map_err(|error| Error::Internal(Cause::Logs(error))),
+            Err(_) => Err(Error::Unavailable(None)),
+        }
+    }
+
+    /// Follows the streams and folds what they tell, until told to stop or something is wrong.
+    async fn fill(&self) -> rusqlite::Result<()> {
+        let (path, store) = (self.inner.path.clone(), self.inner.store.clone());
+        let Ok(writer) = tokio::task::spawn_blocking(move || Writer::open(&path, store)).await else {
+            return Ok(());
+        };
+        let writer = writer?;
+        self.inner.progress.send_modify(|progress| {
+            progress.positions.clone_from(writer.positions());
+            progress.caught_up = 0;
+        });
+        let (feed, told) = Feed::new(&self.inner.store, writer.positions().clone());
+        tokio::select! {
+            () = feed.run(&self.inner.stop) => Ok(()),
+            outcome = self.fold(writer, told) => outcome,
+        }
+    }
+
+    async fn fold(&self, mut writer: Writer, mut told: mpsc::Receiver<feed::Told>) -> rusqlite::Result<()> {
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            let mut batch = Vec::new();
+            tokio::select! {
+                // Something was appended.
+                count = told.recv_many(&mut batch, BATCH_MAX) => if count == 0 { return Ok(()) },
+                // Time to look for what has to go.
+                _ = sweep.tick() => {}
+            }
+            let folding = tokio::task::spawn_blocking(move || {
+                let folded = if batch.is_empty() { writer.sweep() } else { writer.fold(batch) };
+                (writer, folded)
+            });
+            let Ok((back, folded)) = folding.await else { return Ok(()) };
+            writer = back;
+            match folded? {
+                Folded::Done { changes, caught_up } => self.say(&writer, changes, caught_up),
+                Folded::Other => {
+                    info!("the streams are others than before; the logs begin anew");
+                    return writer.clear();
+                }
+            }
+        }
+    }
+
+    fn say(&self, writer: &Writer, changes: Vec<Change>, caught_up: usize) {
+        self.inner.progress.send_modify(|progress| {
+            progress.positions.clone_from(writer.positions());
+            progress.caught_up = caught_up;
+        });
+        for change in changes {
+            // Nobody may listen.
+            let _ = self.inner.changes.send(change);
+        }
+    }
+}
+
+impl Progress {
+    fn is_whole(&self) -> bool {
+        self.caught_up >= self.of
+    }
+
+    fn sequence(&self, source: Source) -> u64 {
+        self.positions.get(&source).map_or(0, |position| position.sequence)
+    }
+}
+
+impl Inner {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,192 @@
+//! Replays of many: deliveries that a filter lets through are sent again, one after the other.
+//!
+//! A replay belongs to the process that was asked for it: it is known there, and ends with it. What
+//! it has sent again by then stands in the log like everything else.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use model::record::Bucket;
+use model::{AccountId, OutputId};
+use telemetry::Stop;
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::logs::query::{self, After, Filter, Order};
+use crate::logs::row::Row;
+use crate::{Api, resend};
+
+/// How many replays run side by side; more wait for their turn.
+const SIDE_BY_SIDE_MAX: usize = 4;
+/// How many replays may wait for their turn.
+const WAITING_MAX: usize = 64;
+/// How many replays are remembered, the oldest being forgotten first.
+const KNOWN_MAX: usize = 1024;
+/// How many deliveries are looked up at a time.
+const PAGE_ROWS: usize = 100;
+/// The wait before a delivery is tried again that could not be appended.
+const AGAIN_WAIT: Duration = Duration::from_secs(1);
+
+/// What is to be sent again.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) bucket: Arc<Bucket>,
+    /// Which deliveries; none that came after the replay was asked for.
+    pub(crate) filter: Filter,
+    /// Where to, if not to where they went.
+    pub(crate) output: Option<OutputId>,
+}
+
+/// A replay.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    pub(crate) id: Uuid,
+    pub(crate) account: AccountId,
+    pub(crate) plan: Plan,
+    /// How many deliveries the filter let through.
+    pub(crate) matched: u64,
+    /// How many were sent again.
+    pub(crate) done: AtomicU64,
+    /// How many could not be, because they or their output are gone.
+    pub(crate) failed: AtomicU64,
+    is_dry: bool,
+    is_over: Stop,
+    cancelled: Stop,
+}
+
+impl Replay {
+    /// What is said about it.
+    pub(crate) fn status(&self) -> &'static str {
+        if self.is_dry {
+            "dry_run"
+        } else if self.is_over.is_given() {
+            "done"
+        } else if self.cancelled.is_given() {
+            "cancelled"
+        } else {
+            "running"
+        }
+    }
+
+    /// Has it end where it is.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.give();
+    }
+}
+
+/// The replays of this process.
+pub(crate) struct Replays {
+    known: Mutex<VecDeque<Arc<Replay>>>,
+    tx: mpsc::Sender<Arc<Replay>>,
+    rx: Mutex<Option<mpsc::Receiver<Arc<Replay>>>>,
+}
+
+impl Replays {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        let (tx, rx) = mpsc::channel(WAITING_MAX);
+        Self { known: Mutex::default(), tx, rx: Mutex::new(Some(rx)) }
+    }
+
+    /// Begins one; a dry one is only counted.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] when too many wait.
+    pub(crate) fn begin(&self, plan: Plan, matched: u64, is_dry: bool, stop: &Stop) -> Result<Arc<Replay>, Error> {
+        let replay = Arc::new(Replay {
+            id: Uuid::new_v4(),
+            account: plan.bucket.account,
+            plan,
+            matched,
+            done: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            is_dry,
+            is_over: Stop::new(),
+            cancelled: stop.child(),
+        });
+        if !is_dry {
+            let full = |_| Error::Precondition(format!("there are {WAITING_MAX} replays waiting already"));
+            self.tx.try_send(Arc::clone(&replay)).map_err(full)?;
+        }
+        let mut known = self.known();
+        if known.len() == KNOWN_MAX {
+            known.pop_front();
+        }
+        known.push_back(Arc::clone(&replay));
+        Ok(replay)
+    }
+
+    /// The replay of that id.
+    pub(crate) fn get(&self, id: Uuid) -> Option<Arc<Replay>> {
+        self.known().iter().find(|replay| replay.id == id).cloned()
+    }
+
+    /// Does what they are for until told to stop. Of several that run, one does.
+    pub(crate) async fn run(&self, api: &Api, stop: &Stop) {
+        let Some(rx) = self.rx.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let waiting = stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|replay| (replay, rx)) });
+        let all = waiting.for_each_concurrent(SIDE_BY_SIDE_MAX, |replay| finish(api.clone(), replay));
+        stop.or(all).await;
+    }
+
+    fn known(&self) -> MutexGuard<'_, VecDeque<Arc<Replay>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does what a replay is for, unless it is cancelled.
+async fn finish(api: Api, replay: Arc<Replay>) {
+    if replay.cancelled.or(replay.run(&api)).await.is_some() {
+        replay.is_over.give();
+    }
+    let (done, failed) = (replay.done.load(Ordering::Relaxed), replay.failed.load(Ordering::Relaxed));
+    info!(replay = %replay.id, done, failed, status = replay.status(), "a replay has ended");
+}
+
+impl Replay {
+    async fn run(&self, api: &Api) {
+        let mut after = None;
+        loop {
+            let (bucket, filter) = (self.plan.bucket.id, self.plan.filter.clone());
+            let page = api.logs().read(move |connection| {
+                query::page(connection, bucket, &filter, Order::OldestFirst, after, PAGE_ROWS, 0)
+            });
+            let rows = match page.await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    warn!(error = error.for_operator(), "a replay looks again");
+                    tokio::time::sleep(AGAIN_WAIT).await;
+                    continue;
+                }
+            };
+            let Some(last) = rows.last() else { return };
+            after = Some(After { event: last.event, output: last.output });
+            for row in &rows {
+                self.send(api, row).await;
+            }
+        }
+    }
+
+    async fn send(&self, api: &Api, row: &Row) {
+        let output = self.plan.output.unwrap_or(row.output);
+        loop {
+            match resend::again(api, &self.plan.bucket, row, output).await {
+                Ok(_) => {
+                    self.done.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+                Err(Error::Unavailable(_)) => tokio::time::sleep(AGAIN_WAIT).await,
+                Err(error) => {
+                    warn!(event = %row.event, %error, "a delivery cannot be sent again");
+                    self.failed.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+    }
+}

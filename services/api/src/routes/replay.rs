@@ -1,0 +1,109 @@
+//! Replays of many: begun, watched, cancelled.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use model::{BucketId, UnixMs};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::log::{Asked, bucket_of, output_of};
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::limits::{LABEL_BYTES_MAX, REPLAYED_MAX};
+use crate::logs::query;
+use crate::replay::{Plan, Replay};
+use crate::request::{At, Body};
+use crate::shape::Fields;
+use crate::{Api, own, write};
+
+/// A replay.
+#[derive(Serialize)]
+struct Shown {
+    id: Uuid,
+    bucket: BucketId,
+    status: &'static str,
+    matched: u64,
+    done: u64,
+    failed: u64,
+}
+
+impl Shown {
+    fn new(replay: &Replay) -> Self {
+        Self {
+            id: replay.id,
+            bucket: replay.plan.bucket.id,
+            status: replay.status(),
+            matched: replay.matched,
+            done: replay.done.load(Ordering::Relaxed),
+            failed: replay.failed.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// `POST /v1/replays`
+pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -> Result<Response, Error> {
+    let fields = body.fields()?;
+    fields.refuse_unsupported(&["resign"])?;
+    let bucket = bucket_of(&api, &caller, fields.text("bucket", LABEL_BYTES_MAX)?)?.record;
+    if bucket.ephemeral {
+        return Err(Error::Invalid("webhooks of an ephemeral bucket are not kept and cannot be sent again".to_owned()));
+    }
+    let output = fields.text("output", LABEL_BYTES_MAX)?.filter(|text| !text.is_empty());
+    let output = output.map(|text| output_of(&api, &bucket, text)).transpose()?;
+    let mut filter = asked(&fields)?.filter(&api, &bucket)?;
+    // What it sends again itself is not sent again once more.
+    let now = UnixMs(write::now().0 + 1);
+    filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
+    api.logs().whole().await?;
+    let (id, counted) = (bucket.id, filter.clone());
+    let matched = api.logs().read(move |connection| query::count(connection, id, &counted, REPLAYED_MAX + 1)).await?;
+    if matched > REPLAYED_MAX {
+        return Err(Error::Precondition(format!("the filter lets more than {REPLAYED_MAX} deliveries through")));
+    }
+    let is_dry = fields.flag("dry_run")?.unwrap_or(false);
+    let replay = api.replays().begin(Plan { bucket, filter, output }, matched, is_dry, api.logs().stop())?;
+    Ok((StatusCode::CREATED, Json(Shown::new(&replay))).into_response())
+}
+
+/// `GET /v1/replays/{id}`
+pub(super) async fn get(State(api): State<Api>, caller: Caller, At(id): At<Uuid>) -> Result<Response, Error> {
+    Ok(Json(Shown::new(&*find(&api, &caller, id)?)).into_response())
+}
+
+/// `DELETE /v1/replays/{id}`: ends it where it is.
+pub(super) async fn cancel(State(api): State<Api>, caller: Caller, At(id): At<Uuid>) -> Result<Response, Error> {
+    let replay = find(&api, &caller, id)?;
+    replay.cancel();
+    Ok(Json(Shown::new(&replay)).into_response())
+}
+
+fn find(api: &Api, caller: &Caller, id: Uuid) -> Result<Arc<Replay>, Error> {
+    let replay = api.replays().get(id).filter(|replay| replay.account == caller.account());
+    let replay = replay.ok_or(Error::NotFound("replay"))?;
+    own::bucket(api.directory(), caller, replay.plan.bucket.id).map_err(|_| Error::NotFound("replay"))?;
+    Ok(replay)
+}
+
+/// Which deliveries are meant, in the words of a list of logs.
+fn asked(fields: &Fields) -> Result<Asked, Error> {
+    let filters = fields.object("filters")?.unwrap_or_default();
+    let text = |of: &Fields, field: &str| -> Result<Option<String>, Error> {
+        Ok(of.text(field, LABEL_BYTES_MAX)?.map(str::to_owned))
+    };
+    let either = |field: &str| Ok::<_, Error>(text(fields, field)?.or(text(&filters, field)?));
+    Ok(Asked {
+        from: either("from")?,
+        to: either("to")?,
+        status: text(&filters, "status")?,
+        output: text(&filters, "output")?,
+        input: text(&filters, "input")?,
+        method: text(&filters, "method")?,
+        status_code: filters.number("status_code", 0..=999u16)?.map(|code| code.to_string()),
+        ..Asked::default()
+    })
+}

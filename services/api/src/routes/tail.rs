@@ -1,0 +1,128 @@
+//! The live tail: the logs of a bucket as they change, as server-sent events (WHATWG HTML, 9.2).
+
+use std::convert::Infallible;
+
+use axum::extract::{Query, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use http::HeaderMap;
+use model::record::Bucket;
+use serde::Deserialize;
+use std::sync::Arc;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::log::bucket_of;
+use crate::Api;
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::limits::TAIL_BACKLOG_MAX;
+use crate::logs::row::Row;
+use crate::logs::{Change, Cursor, query};
+use crate::show::{self, Bodies};
+
+/// Tells a reader that it missed something: too much happened while it was away, or it reads too
+/// slowly. The stream ends then; who comes again without an id begins with what comes next.
+const DROPPED: &str = "dropped";
+
+/// What a listener may say.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    bucket: Option<String>,
+}
+
+/// Where a tail stands.
+struct Tail {
+    api: Api,
+    caller: Caller,
+    bucket: Arc<Bucket>,
+    backlog: std::vec::IntoIter<Row>,
+    /// What the reader has once it has the backlog.
+    caught_up: Cursor,
+    changes: Receiver<Change>,
+    ended: bool,
+}
+
+/// `GET /v1/logs/stream`
+pub(super) async fn follow(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let bucket = bucket_of(&api, &caller, asked.bucket.as_deref())?.record;
+    let last = headers.get("last-event-id").and_then(|id| read_cursor(id.to_str().ok()?));
+    // First listening, then looking back: what changes in between comes twice and not never.
+    let changes = api.logs().changes();
+    let caught_up = api.logs().cursor(bucket.id, bucket.ephemeral);
+    let id = bucket.id;
+    let backlog = match last {
+        Some(last) => {
+            api.logs().read(move |connection| query::since(connection, id, last, TAIL_BACKLOG_MAX + 1)).await?
+        }
+        None => Vec::new(),
+    };
+    let ended = backlog.len() > TAIL_BACKLOG_MAX;
+    let backlog = if ended { Vec::new() } else { backlog };
+    let tail = Tail { api, caller, bucket, backlog: backlog.into_iter(), caught_up, changes, ended };
+    let first = if ended { Event::default().event(DROPPED).data("{}") } else { Event::default().comment("following") };
+    let told = stream::unfold((Some(first), tail), |(first, mut tail)| async move {
+        let event = match first {
+            Some(first) => first,
+            None => tail.next().await?,
+        };
+        Some((Ok::<_, Infallible>(event), (None, tail)))
+    });
+    Ok(Sse::new(told).keep_alive(KeepAlive::default()).into_response())
+}
+
+impl Tail {
+    /// The next thing to tell; `None` when the stream is over.
+    async fn next(&mut self) -> Option<Event> {
+        if self.ended {
+            return None;
+        }
+        if let Some(row) = self.backlog.next() {
+            // Only after all of it may the reader go on from here.
+            let cursor = self.backlog.len().eq(&0).then_some(self.caught_up);
+            return self.show(&row, cursor).await;
+        }
+        let stop = self.api.logs().stop().clone();
+        loop {
+            match stop.or(self.changes.recv()).await? {
+                Ok(change) if change.bucket == self.bucket.id => {
+                    let wanted =
+                        move |connection: &_| query::by_key(connection, change.bucket, change.event, change.output);
+                    match self.api.logs().read(wanted).await {
+                        Ok(Some(row)) => return self.show(&row, Some(change.cursor)).await,
+                        Ok(None) => {}
+                        Err(_) => return None,
+                    }
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => {
+                    self.ended = true;
+                    return Some(Event::default().event(DROPPED).data("{}"));
+                }
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// `None` also once the bucket is gone.
+    async fn show(&mut self, row: &Row, cursor: Option<Cursor>) -> Option<Event> {
+        let bucket = self.api.directory().bucket(self.bucket.id).filter(|bucket| self.caller.sees(&bucket.record))?;
+        let log = show::log(&self.api, &bucket.record, row, Bodies::Small).await.ok()?;
+        let event = Event::default().json_data(log).ok()?;
+        Some(match cursor {
+            Some(cursor) => event.id(format!("{}.{}", cursor.events, cursor.facts)),
+            None => event,
+        })
+    }
+}
+
+fn read_cursor(text: &str) -> Option<Cursor> {
+    let (events, facts) = text.split_once('.')?;
+    Some(Cursor { events: events.parse().ok()?, facts: facts.parse().ok()? })
+}

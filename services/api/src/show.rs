@@ -1,0 +1,101 @@
+//! Opens what a log shows: the request as it was received, and what was answered.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use model::record::Bucket;
+use model::request::Request;
+
+use crate::Api;
+use crate::error::Error;
+use crate::logs::row::Row;
+use crate::shape::log::{Content, Log};
+
+/// How many logs of a page are opened side by side.
+const SIDE_BY_SIDE_MAX: usize = 16;
+/// The largest body that a page shows, in bytes; larger ones are shown with their log alone.
+pub(crate) const PAGE_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How much of bodies is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bodies {
+    /// All of them.
+    Whole,
+    /// Those that are no larger than [`PAGE_BODY_BYTES_MAX`].
+    Small,
+}
+
+impl Bodies {
+    fn bytes_max(self) -> usize {
+        match self {
+            Self::Whole => usize::MAX,
+            Self::Small => PAGE_BODY_BYTES_MAX,
+        }
+    }
+}
+
+/// The logs of a page, in their order.
+///
+/// # Errors
+/// Those of [`log`].
+pub(crate) async fn logs(api: &Api, bucket: &Bucket, rows: Vec<Row>) -> Result<Vec<Log>, Error> {
+    let shown = stream::iter(rows).map(async move |row| log(api, bucket, &row, Bodies::Small).await);
+    shown.buffered(SIDE_BY_SIDE_MAX).try_collect().await
+}
+
+/// A log. What is no longer kept is left out.
+///
+/// # Errors
+/// [`Error::Unavailable`]; [`Error::Internal`] for what cannot be opened.
+pub(crate) async fn log(api: &Api, bucket: &Bucket, row: &Row, bodies: Bodies) -> Result<Log, Error> {
+    let content = if row.ephemeral { Content::default() } else { content(api, row, bodies).await? };
+    Ok(shown(api, bucket, row, content))
+}
+
+/// The same with what was opened already.
+pub(crate) fn shown(api: &Api, bucket: &Bucket, row: &Row, content: Content) -> Log {
+    let output = api.directory().output(row.output);
+    Log::new(row, bucket.account, output.as_ref().map(|output| &*output.record), content)
+}
+
+/// The request and the answer of a delivery.
+///
+/// # Errors
+/// As [`log`].
+pub(crate) async fn content(api: &Api, row: &Row, bodies: Bodies) -> Result<Content, Error> {
+    let request = request(api, row).await?;
+    let body = match &request {
+        Some(request) if request.body_bytes <= bodies.bytes_max() as u64 => body(api, row, request).await?,
+        Some(_) | None => Bytes::new(),
+    };
+    let answer = match row.course.answer {
+        Some(at) => api.store().answers().read(row.bucket, row.event, row.output, at).await?,
+        None => None,
+    };
+    Ok(Content { request, body, answer, answer_bytes_max: bodies.bytes_max() })
+}
+
+/// The request; `None` when it is no longer kept.
+///
+/// # Errors
+/// As [`log`].
+pub(crate) async fn request(api: &Api, row: &Row) -> Result<Option<Request>, Error> {
+    let events = api.store().events();
+    let Some(stored) = events.at(row.bucket, row.ephemeral, row.place).await? else { return Ok(None) };
+    if stored.event != row.event {
+        return Ok(None);
+    }
+    Ok(Some(events.open(row.bucket, stored.event, stored.input, stored.sealed).await?))
+}
+
+/// The whole body, put together where it lies in pieces.
+///
+/// # Errors
+/// As [`log`]; [`Error::Unavailable`] also when a piece is no longer kept.
+pub(crate) async fn body(api: &Api, row: &Row, request: &Request) -> Result<Bytes, Error> {
+    let Some(chunks) = &request.chunks else { return Ok(request.body.clone()) };
+    let mut body = BytesMut::new();
+    for index in 0..chunks.sequences.len() {
+        body.extend(api.store().events().open_chunk(row.bucket, row.ephemeral, row.event, chunks, index).await?);
+    }
+    Ok(body.freeze())
+}

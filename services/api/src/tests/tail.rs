@@ -1,0 +1,91 @@
+//! Listeners to the live tail.
+
+use axum::body::Body;
+use http::Request;
+use http_body_util::BodyExt;
+use model::fact::{Ending, Next, Outcome};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::house::{Client, House};
+use super::log::{Bench, attempt};
+use crate::logs::CHANGES_MAX;
+
+struct Listener {
+    body: Body,
+    read: String,
+}
+
+/// One event of the stream.
+#[derive(Debug)]
+struct Heard {
+    name: String,
+    id: String,
+    data: Value,
+}
+
+impl Listener {
+    async fn new(client: &Client, last: Option<&str>) -> Self {
+        let mut request = client.request("GET", "/v1/logs/stream?bucket=demo");
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last);
+        }
+        let request: Request<Body> = request.body(Body::empty()).unwrap();
+        let response = client.router().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { body: response.into_body(), read: String::new() }
+    }
+
+    /// The next event; `None` when the stream is over. Comments are passed over.
+    async fn next(&mut self) -> Option<Heard> {
+        loop {
+            while let Some((one, rest)) = self.read.split_once("\n\n") {
+                let field = |name: &str| {
+                    let mut lines = one.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                    lines.next().unwrap_or_default().to_owned()
+                };
+                let (name, id, data) = (field("event"), field("id"), field("data"));
+                self.read = rest.to_owned();
+                if !data.is_empty() {
+                    return Some(Heard { name, id, data: serde_json::from_str(&data).unwrap() });
+                }
+            }
+            let data = self.body.frame().await?.unwrap().into_data().unwrap();
+            self.read.push_str(std::str::from_utf8(&data).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listener_hears_what_changes_and_goes_on_where_it_was() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    let mut listener = Listener::new(&bench.client, None).await;
+    let event = bench.receive("1").await;
+    let first = listener.next().await.unwrap();
+    assert_eq!((&first.data["body"], &first.data["status"]), (&"1".into(), &"received".into()));
+    bench.happens(7, attempt(event, 1, Outcome::Answered(200), Next::End(Ending::Sent))).await;
+    assert_eq!(listener.next().await.unwrap().data["status"], "sent");
+    drop(listener);
+
+    let second = bench.receive("2").await;
+    let mut again = Listener::new(&bench.client, Some(&first.id)).await;
+    let bodies = [again.next().await.unwrap().data, again.next().await.unwrap().data];
+    assert_eq!(bodies.map(|log| log["event_id"].clone()), [event.to_string(), second.to_string()]);
+    let third = bench.receive("3").await;
+    assert_eq!(again.next().await.unwrap().data["event_id"], third.to_string());
+}
+
+#[tokio::test]
+async fn a_listener_that_does_not_read_is_told_so_and_dropped() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    let mut listener = Listener::new(&bench.client, None).await;
+    bench.more(CHANGES_MAX + 1).await;
+    // Once this one is there, the listener was told of those before it.
+    bench.receive("after").await;
+    let heard = listener.next().await.unwrap();
+    assert_eq!((heard.name.as_str(), heard.id.as_str()), ("dropped", ""));
+    assert!(listener.next().await.is_none());
+}
