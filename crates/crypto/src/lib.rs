@@ -10,6 +10,7 @@
 //! - [`token`] makes, hashes and checks the secrets of tokens (bcrypt: slow, blocking).
 //! - [`fingerprint`] names a presented secret inside one process, so that a verification can be
 //!   remembered without remembering the secret.
+//! - [`pseudonym`] names what outsiders wrote where no text of theirs may stand.
 //! - [`session`] signs and checks the short-lived tokens that stand for a verified secret.
 //!
 //! Nothing in here reads a clock, a file or the network; time is an argument, and the only outside
@@ -24,6 +25,8 @@ pub mod seal;
 pub mod token;
 
 pub mod fingerprint;
+
+pub mod pseudonym;
 
 pub mod session;
 

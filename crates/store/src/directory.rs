@@ -162,6 +162,19 @@ impl Directory {
         self.maps().domains.get(&id).cloned()
     }
 
+    /// The inputs that answer to a host name, in lower case and without a port: those of the account
+    /// whose domain it is. `None` when it is nobody's.
+    pub fn inputs_at(&self, host: &str) -> Option<Vec<Versioned<Input>>> {
+        let maps = self.maps();
+        let (domain, inputs) = maps.at_host(host)?;
+        Some(inputs.filter(|input| input.record.account == domain.record.account).cloned().collect())
+    }
+
+    /// Whether a host name is somebody's domain.
+    pub fn is_domain(&self, host: &str) -> bool {
+        self.maps().at_host(host).is_some()
+    }
+
     /// Every domain of every account, in no order.
     pub fn domains(&self) -> Vec<Versioned<Domain>> {
         self.maps().domains.values().cloned().collect()

@@ -85,6 +85,9 @@ impl Events {
 
     /// Seals a webhook and appends it to the log. Done only when the log has acknowledged it.
     ///
+    /// `delivery` is what its sender calls it. One that came by the same input within the time in which
+    /// duplicates are recognized (see `layout`) stands for this one as well: nothing is appended then.
+    ///
     /// # Errors
     /// [`Error::Unavailable`] when it was not acknowledged within [`APPEND_BUDGET`]; it may have
     /// been stored all the same. [`Error::NoKey`] when the bucket was deleted meanwhile.
@@ -94,17 +97,20 @@ impl Events {
         event: EventId,
         input: InputId,
         meta: &Meta,
+        delivery: Option<&str>,
         request: &Request,
     ) -> Result<(), Error> {
         let (scope, subject) = self.place(to, Layout::event_subject).await?;
-        let payload = self.keyring.seal(scope, Kind::Event, &event_subject(event, input), &request.encode_to_vec())?;
-        let publication = Publication {
-            what: "append an event",
-            subject,
-            id: Some(event.to_string()),
-            headers: &meta.headers(input),
-            payload,
+        let mut headers = meta.headers(input);
+        let id = match delivery {
+            None => event.to_string(),
+            Some(delivery) => {
+                headers.push((meta::EVENT, event.to_string()));
+                self.keyring.pseudonym(scope, &[input.0.as_bytes(), delivery.as_bytes()])?
+            }
         };
+        let payload = self.keyring.seal(scope, Kind::Event, &event_subject(event, input), &request.encode_to_vec())?;
+        let publication = Publication { what: "append an event", subject, id: Some(id), headers: &headers, payload };
         self.publish(to, &self.publisher, &publication).await.map(|_| ())
     }
 

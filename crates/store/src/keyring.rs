@@ -128,6 +128,16 @@ impl Keyring {
         seal::open(&key, context, sealed).map_err(|e| Error::sealed("a value", e))
     }
 
+    /// A name for something that outsiders wrote, under the scope's newest key: the same until that
+    /// key is followed by another.
+    ///
+    /// # Errors
+    /// [`Error::NoKey`] when the scope has none.
+    pub(crate) fn pseudonym(&self, scope: Scope, parts: &[&[u8]]) -> Result<String, Error> {
+        let (_, key) = self.newest(scope).ok_or_else(|| Error::NoKey { scope: scope.to_string() })?;
+        crypto::pseudonym::of(&key, parts).map_err(|e| Error::sealed("a name", e))
+    }
+
     /// Drops a scope's keys from memory.
     pub(crate) fn forget(&self, scope: Scope) {
         self.inner.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&scope);

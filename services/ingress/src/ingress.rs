@@ -135,7 +135,7 @@ impl Ingress {
             meta.answer_to = Some(subject);
             place
         });
-        match self.inner.store.events().append(route.target, event, route.id, &meta, &webhook).await {
+        match self.inner.store.events().append(route.target, event, route.id, &meta, None, &webhook).await {
             Ok(()) => match &route.input {
                 None => answer::accepted(&Answer::default()),
                 Some(input) => answered(input, place).await,

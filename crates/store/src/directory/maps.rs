@@ -1,6 +1,7 @@
 //! The records in memory, and the indices over them.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crypto::session::PublicKey;
@@ -25,6 +26,8 @@ pub(super) struct Maps {
     pub(super) crons: HashMap<CronId, Versioned<Cron>>,
     inputs_by_bucket: HashMap<BucketId, HashSet<InputId>>,
     outputs_by_bucket: HashMap<BucketId, HashSet<OutputId>>,
+    inputs_by_host: HashMap<String, HashSet<InputId>>,
+    domains_by_name: HashMap<String, DomainId>,
 }
 
 impl Maps {
@@ -34,7 +37,12 @@ impl Maps {
             Key::Account(id) => drop(self.accounts.insert(*id, read(json, revision)?)),
             Key::Bucket(id) => drop(self.buckets.insert(*id, read(json, revision)?)),
             Key::Input(bucket, id) => {
-                self.inputs.insert(*id, read(json, revision)?);
+                let input: Versioned<Input> = read(json, revision)?;
+                self.forget_host(id);
+                if !input.record.custom_domain.is_empty() {
+                    self.inputs_by_host.entry(input.record.custom_domain.clone()).or_default().insert(*id);
+                }
+                self.inputs.insert(*id, input);
                 self.inputs_by_bucket.entry(*bucket).or_default().insert(*id);
             }
             Key::Output(bucket, id) => {
@@ -44,7 +52,11 @@ impl Maps {
             Key::Token(id) => drop(self.tokens.insert(*id, read(json, revision)?)),
             Key::Group(_, output, id) => drop(self.groups.insert((*output, *id), read(json, revision)?)),
             Key::Signer(id) => drop(self.signers.insert(id.clone(), read(json, revision)?)),
-            Key::Domain(id) => drop(self.domains.insert(*id, read(json, revision)?)),
+            Key::Domain(id) => {
+                let domain: Versioned<Domain> = read(json, revision)?;
+                self.domains_by_name.insert(domain.record.domain.clone(), *id);
+                self.domains.insert(*id, domain);
+            }
             Key::Integration(id) => drop(self.integrations.insert(*id, read(json, revision)?)),
             Key::Cron(id) => drop(self.crons.insert(*id, read(json, revision)?)),
         }
@@ -57,6 +69,7 @@ impl Maps {
             Key::Account(id) => drop(self.accounts.remove(id)),
             Key::Bucket(id) => drop(self.buckets.remove(id)),
             Key::Input(bucket, id) => {
+                self.forget_host(id);
                 self.inputs.remove(id);
                 remove_from(&mut self.inputs_by_bucket, bucket, id);
             }
@@ -67,7 +80,14 @@ impl Maps {
             Key::Token(id) => drop(self.tokens.remove(id)),
             Key::Group(_, output, id) => drop(self.groups.remove(&(*output, *id))),
             Key::Signer(id) => drop(self.signers.remove(id)),
-            Key::Domain(id) => drop(self.domains.remove(id)),
+            Key::Domain(id) => {
+                if let Some(domain) = self.domains.remove(id) {
+                    // The name may be another's by now.
+                    if self.domains_by_name.get(&domain.record.domain) == Some(id) {
+                        self.domains_by_name.remove(&domain.record.domain);
+                    }
+                }
+            }
             Key::Integration(id) => drop(self.integrations.remove(id)),
             Key::Cron(id) => drop(self.crons.remove(id)),
         }
@@ -77,8 +97,24 @@ impl Maps {
         self.inputs_by_bucket.get(&bucket).into_iter().flatten()
     }
 
+    /// The domain of that name, and the inputs that answer to it.
+    pub(super) fn at_host(&self, host: &str) -> Option<(&Versioned<Domain>, impl Iterator<Item = &Versioned<Input>>)> {
+        let domain = self.domains.get(self.domains_by_name.get(host)?)?;
+        let inputs = self.inputs_by_host.get(host).into_iter().flatten();
+        Some((domain, inputs.filter_map(|id| self.inputs.get(id))))
+    }
+
     pub(super) fn outputs_of(&self, bucket: BucketId) -> impl Iterator<Item = &OutputId> {
         self.outputs_by_bucket.get(&bucket).into_iter().flatten()
+    }
+}
+
+impl Maps {
+    /// Takes an input out of the index of the host name that it had.
+    fn forget_host(&mut self, id: &InputId) {
+        if let Some(input) = self.inputs.get(id) {
+            remove_from(&mut self.inputs_by_host, &input.record.custom_domain, id);
+        }
     }
 }
 
@@ -86,11 +122,14 @@ fn read<T: DeserializeOwned>(json: &[u8], revision: Revision) -> Result<Versione
     Ok(Versioned { record: Arc::new(serde_json::from_slice(json)?), revision })
 }
 
-fn remove_from<I: std::hash::Hash + Eq>(index: &mut HashMap<BucketId, HashSet<I>>, bucket: &BucketId, id: &I) {
-    if let Some(ids) = index.get_mut(bucket) {
+fn remove_from<K: Hash + Eq, I: Hash + Eq>(index: &mut HashMap<K, HashSet<I>>, key: &K, id: &I) {
+    if let Some(ids) = index.get_mut(key) {
         ids.remove(id);
         if ids.is_empty() {
-            index.remove(bucket);
+            index.remove(key);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use model::{EventId, InputId, OutputId};
 use uuid::Uuid;
 
+/// Stands only where the message's id is not the event's.
+pub(super) const EVENT: &str = "Relay-Event";
 const INPUT: &str = "Relay-Input";
 const METHOD: &str = "Relay-Method";
 const BODY_BYTES: &str = "Relay-Body-Bytes";
@@ -11,6 +13,7 @@ const OUTPUTS: &str = "Relay-Outputs";
 const VERDICT: &str = "Relay-Verdict";
 const ANSWER_TO: &str = "Relay-Answer-To";
 const ORIGIN: &str = "Relay-Origin";
+const WITHHELD: &str = "Relay-Withheld";
 const KEEP: &str = "Nats-TTL";
 
 /// The longest method that stands in clear; a longer one is only in the sealed request.
@@ -32,6 +35,9 @@ pub struct Meta {
     pub answer_to: Option<String>,
     /// The event that it repeats, for a replay.
     pub origin: Option<EventId>,
+    /// Whether it goes to no output and to no client: it was refused, or it was a handshake. It is
+    /// kept for its owner to see.
+    pub withheld: bool,
     /// How long it is kept, in seconds; 0 for as long as its stream keeps events.
     pub keep_seconds: u32,
 }
@@ -41,6 +47,7 @@ impl Meta {
     /// itself, for which [`OutputId::NONE`] stands.
     pub fn is_due_to(&self, output: OutputId) -> bool {
         match &self.outputs {
+            _ if self.withheld => false,
             None => output != OutputId::NONE,
             Some(outputs) if outputs.is_empty() => output == OutputId::NONE,
             Some(outputs) => outputs.contains(&output),
@@ -67,6 +74,9 @@ impl Meta {
         if let Some(origin) = self.origin {
             headers.push((ORIGIN, origin.to_string()));
         }
+        if self.withheld {
+            headers.push((WITHHELD, "1".to_owned()));
+        }
         if self.keep_seconds != 0 {
             headers.push((KEEP, format!("{}s", self.keep_seconds)));
         }
@@ -76,7 +86,7 @@ impl Meta {
     /// Reads them; `None` when it is no event.
     pub(crate) fn read(headers: &HeaderMap) -> Option<(EventId, InputId, Self)> {
         let text = |name: &str| headers.get(name).map(async_nats::HeaderValue::as_str);
-        let event = headers.get(NATS_MESSAGE_ID)?.as_str().parse().ok()?;
+        let event = text(EVENT).or(text(NATS_MESSAGE_ID.as_ref()))?.parse().ok()?;
         let input = text(INPUT)?.parse().ok()?;
         let meta = Self {
             method: text(METHOD).unwrap_or_default().to_owned(),
@@ -85,6 +95,7 @@ impl Meta {
             verdict: text(VERDICT).and_then(|n| n.parse().ok()).unwrap_or(0),
             answer_to: text(ANSWER_TO).map(str::to_owned),
             origin: text(ORIGIN).and_then(|id| id.parse().ok()),
+            withheld: text(WITHHELD).is_some(),
             keep_seconds: text(KEEP).and_then(|n| n.trim_end_matches('s').parse().ok()).unwrap_or(0),
         };
         Some((event, input, meta))
@@ -120,11 +131,22 @@ mod tests {
             verdict: 3,
             answer_to: Some("answer.x".into()),
             origin: Some(EventId(Uuid::from_u128(9))),
+            withheld: true,
             keep_seconds: 60,
         };
         for meta in [Meta::default(), Meta { outputs: Some(vec![]), ..Meta::default() }, full] {
             assert_eq!(read_back(&meta), meta);
         }
+    }
+
+    #[test]
+    fn an_event_whose_message_has_another_id_says_its_own() {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, "not an event's");
+        headers.insert(INPUT, Uuid::from_u128(8).to_string());
+        assert_eq!(Meta::read(&headers), None);
+        headers.insert(EVENT, Uuid::from_u128(7).to_string());
+        assert_eq!(Meta::read(&headers).unwrap().0, EventId(Uuid::from_u128(7)));
     }
 
     #[test]
@@ -143,5 +165,9 @@ mod tests {
         assert!(named(Some(vec![one])).is_due_to(one) && !named(Some(vec![one])).is_due_to(two));
         assert!(named(Some(vec![])).is_due_to(OutputId::NONE) && !named(Some(vec![])).is_due_to(one));
         assert!(named(None).is_due_to(one) && !named(None).is_due_to(OutputId::NONE));
+        for outputs in [None, Some(vec![]), Some(vec![one])] {
+            let withheld = Meta { outputs, withheld: true, ..Meta::default() };
+            assert!(!withheld.is_due_to(one) && !withheld.is_due_to(OutputId::NONE));
+        }
     }
 }
