@@ -93,6 +93,12 @@ impl Front {
         let _ = self.services.set(services);
     }
 
+    /// Whether it is for the domain of an account: everything there is a webhook.
+    fn is_for_a_domain(&self, request: &Request<Incoming>) -> bool {
+        let ingress = self.services.get().and_then(|services| services.ingress.as_ref());
+        ingress.is_some_and(|ingress| ingress.answers_to(request.uri(), request.headers()))
+    }
+
     fn ready(&self) -> Response<Body> {
         let report = self.readiness.report();
         let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -105,7 +111,10 @@ impl Front {
 
 impl App for Front {
     async fn call(&self, mut request: Request<Incoming>, head: Option<RawHead>, peer: Peer) -> Response<Body> {
-        let purpose = Purpose::of(request.method(), request.uri().path(), request.headers());
+        let purpose = match self.is_for_a_domain(&request) {
+            true => Purpose::Webhook,
+            false => Purpose::of(request.method(), request.uri().path(), request.headers()),
+        };
         match purpose {
             Purpose::Live => return answer(StatusCode::OK, TEXT, "live\n"),
             Purpose::Ready => return self.ready(),

@@ -201,7 +201,9 @@ fn start_roles(
         groups.front.spawn("the dispatcher", async move { dispatcher.run().await });
     }
     if options.roles.has(Role::Ingress) {
-        let ingress = Ingress::new(store.clone(), options.ingress);
+        let public_url = options.public_url.as_ref().map(|url| url.as_str().parse()).transpose();
+        let public_url = public_url.context("read --public-url")?;
+        let ingress = Ingress::new(store.clone(), options.ingress, public_url);
         services.ingress = Some(ingress.clone());
         // In the back: callers who wait are answered while the front comes to its end.
         let stop = groups.back.stop();

@@ -20,7 +20,7 @@ const CRC_TOKEN_BYTES_MAX: usize = 128;
 /// The answer to a handshake: 200, these header lines and this body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// Header lines.
+    /// Header lines, names in lower case.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
@@ -96,7 +96,7 @@ pub fn answer(verifier: &Verifier<'_>, request: &Request, verdict: Verdict, url:
 /// Asana tells its secret and wants it back; the owner finds it in the log and configures it.
 fn asana(request: &Request) -> Option<Answer> {
     let secret = std::str::from_utf8(request.header("X-Hook-Secret")?).ok()?;
-    Some(Answer { headers: vec![("X-Hook-Secret", secret.to_owned())], body: Bytes::new() })
+    Some(Answer { headers: vec![("x-hook-secret", secret.to_owned())], body: Bytes::new() })
 }
 
 /// The owner's verify token is among the secrets.
@@ -149,12 +149,12 @@ fn get_parameter(request: &Request, name: &str) -> Option<String> {
 /// A text, which a browser must not take for anything else: it is whatever the caller sent.
 fn plain(text: String) -> Answer {
     let headers = vec![
-        ("Content-Type", "text/plain; charset=utf-8".to_owned()),
-        ("X-Content-Type-Options", "nosniff".to_owned()),
+        ("content-type", "text/plain; charset=utf-8".to_owned()),
+        ("x-content-type-options", "nosniff".to_owned()),
     ];
     Answer { headers, body: text.into() }
 }
 
 fn json_answer(value: &Value) -> Answer {
-    Answer { headers: vec![("Content-Type", "application/json".to_owned())], body: value.to_string().into() }
+    Answer { headers: vec![("content-type", "application/json".to_owned())], body: value.to_string().into() }
 }

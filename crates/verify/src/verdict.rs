@@ -58,6 +58,9 @@ reasons! {
     BodyTooLarge = 18, "the body is too large for this provider's signature";
     /// The input's configuration is of a version that knows more, or has no secret for the scheme.
     Unusable = 19, "the input's signature is not configured so that anything could verify";
+    /// The bucket demands a credential of its callers, and this one had none or a wrong one. Said by
+    /// the ingress, of webhooks whose signature it did not look at.
+    Unauthenticated = 20, "the caller has not authenticated as the bucket demands";
 }
 
 /// The code of [`Verdict::Verified`].

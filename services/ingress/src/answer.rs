@@ -1,10 +1,13 @@
-//! What callers are told. Nothing here depends on whether the input exists.
+//! What callers are told. Nothing here depends on whether the input exists, unless its owner demands
+//! something of its callers.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode, Version};
 use http_body_util::Full;
-use model::record::Answer;
+use model::record::{Answer, CallerAuth};
+use store::presence::SAY_EVERY;
+use verify::handshake;
 
 use crate::Refusal;
 use crate::body::Failure;
@@ -75,6 +78,47 @@ pub(crate) fn unavailable() -> Response<Full<Bytes>> {
     response
 }
 
+/// The queue of an output is full; how long queues are is said from time to time.
+pub(crate) fn too_many() -> Response<Full<Bytes>> {
+    let mut response = empty(StatusCode::TOO_MANY_REQUESTS);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(SAY_EVERY.as_secs()));
+    response
+}
+
+/// The caller, or the webhook's signature, is refused.
+pub(crate) fn unauthorized(demanded: &CallerAuth) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(b"Unauthorized")));
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    let challenge = match demanded {
+        CallerAuth::None => return response,
+        CallerAuth::Basic { .. } => "Basic realm=\"webhooks\"",
+        CallerAuth::Bearer { .. } => "Bearer",
+    };
+    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}
+
+/// A provider asked something before it sends webhooks.
+pub(crate) fn shaken(answer: &handshake::Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(answer.body.clone()));
+    for (name, value) in &answer.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+/// The answer closes an HTTP/1 connection whose body was not read.
+pub(crate) fn closing(mut response: Response<Full<Bytes>>, version: Version) -> Response<Full<Bytes>> {
+    if version <= Version::HTTP_11 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
 /// The head is refused. HTTP/2 has no such header as `Connection`.
 pub(crate) fn refused(refusal: Refusal, version: Version) -> Response<Full<Bytes>> {
     let mut response = refusal.response();
@@ -86,16 +130,13 @@ pub(crate) fn refused(refusal: Refusal, version: Version) -> Response<Full<Bytes
 
 /// The body was not read to its end, so nothing more can be read from an HTTP/1 connection.
 pub(crate) fn unread(failure: &Failure, version: Version) -> Response<Full<Bytes>> {
-    let mut response = match failure {
+    let response = match failure {
         Failure::TooLarge => empty(StatusCode::PAYLOAD_TOO_LARGE),
         Failure::TooSlow => empty(StatusCode::REQUEST_TIMEOUT),
         Failure::Broken => empty(StatusCode::BAD_REQUEST),
         Failure::Exhausted | Failure::Store(_) | Failure::Interrupted(_) => unavailable(),
     };
-    if version <= Version::HTTP_11 {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
+    closing(response, version)
 }
 
 fn empty(status: StatusCode) -> Response<Full<Bytes>> {

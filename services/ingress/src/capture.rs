@@ -80,11 +80,17 @@ impl Captured {
         Self::from_head(head.ok_or(Refusal::Unseen)?)
     }
 
+    /// The authority that it was sent to.
+    pub(crate) fn host(&self) -> Option<&str> {
+        let host = self.headers.iter().find(|header| header.is("host"))?;
+        std::str::from_utf8(&host.value).ok()
+    }
+
     /// The request as it is stored, less its body.
-    pub(crate) fn into_request(self, peer: SocketAddr, tls: bool) -> Request {
+    pub(crate) fn into_request(self, extra_path: Bytes, peer: SocketAddr, tls: bool) -> Request {
         Request {
             method: self.method,
-            extra_path: self.endpoint.extra_path,
+            extra_path,
             query: self.endpoint.query,
             headers: self.headers,
             peer: peer.ip().to_canonical().to_string(),

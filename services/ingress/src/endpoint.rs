@@ -10,7 +10,7 @@ pub const PATH_PREFIX: &str = "/v1/webhooks/";
 /// The length of a UUID in its hyphenated form, the only one that addresses an input.
 const UUID_LEN: usize = 36;
 
-/// A request target below [`PATH_PREFIX`], taken apart. Nothing is decoded or normalised: dots,
+/// A request target, taken apart. Nothing is decoded or normalised: dots,
 /// doubled slashes and percent-encodings stay as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
@@ -18,6 +18,8 @@ pub(crate) struct Endpoint {
     pub(crate) input: Option<InputId>,
     /// What follows the id up to the query: empty, or beginning with a slash.
     pub(crate) extra_path: Bytes,
+    /// The whole path, up to the query.
+    pub(crate) path: Bytes,
     /// What follows the first question mark, if there is one.
     pub(crate) query: Option<Bytes>,
 }
@@ -31,11 +33,16 @@ impl Endpoint {
             None => (local, None),
         };
         let Some(rest) = path.strip_prefix(PATH_PREFIX.as_bytes()) else {
-            return Self { input: None, extra_path: path, query };
+            return Self { input: None, extra_path: path.clone(), path, query };
         };
         let id_len = rest.iter().position(|b| *b == b'/').unwrap_or(rest.len());
         let extra_path = path.slice(PATH_PREFIX.len() + id_len..);
-        Self { input: input(&rest[..id_len]), extra_path, query }
+        Self { input: input(&rest[..id_len]), extra_path, path, query }
+    }
+
+    /// Whether an input's id has its place in the path, be it one or not.
+    pub(crate) fn is_by_id(&self) -> bool {
+        self.path.starts_with(PATH_PREFIX.as_bytes())
     }
 }
 

@@ -2,32 +2,42 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use bytes::Bytes;
+use http::header::HOST;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body::Body;
-use http_body_util::Full;
-use model::record::{Answer, Input};
-use model::request::Chunks;
-use model::{EventId, InputId};
+use http_body_util::{BodyExt, Full};
+use model::record::{Answer, CallerAuth, Deduplicate, Input, SignaturePolicy};
+use model::request::{Chunks, Request as Webhook};
+use model::{EventId, UnixMs};
 use store::Store;
 use store::event::{Meta, Target};
 use telemetry::Stop;
+use tokio::time::Instant;
 use tracing::debug;
 use uuid::{ContextV7, Timestamp, Uuid};
+use verify::{Head, Reason, Verdict, Verifier, Watch, delivery};
 
 use crate::body::{self, Whole};
 use crate::budget::Budget;
+use crate::callers::{Admission, Callers};
 use crate::capture::Captured;
+use crate::depths::Depths;
+use crate::judgement::{self, Course};
+use crate::noted::Noted;
+use crate::route::{self, Route};
 use crate::waiting::{Place, Waiting};
-use crate::{Config, RawHead, answer};
+use crate::{BODY_BYTES_MAX, Config, RawHead, answer};
 
 /// Takes webhooks. Clones share everything.
 ///
 /// Inputs that do not exist go the same way as those that do: the body is read under the same
 /// limits, sealed and appended (to a log that nobody reads), and answered when that is
-/// acknowledged. Neither status, headers nor size tell them apart, and both wait for a write.
+/// acknowledged. Neither status, headers nor size tell them apart, and both wait for a write. An
+/// owner who demands credentials or signatures gives that up: a 401 tells that the input exists.
 #[derive(Clone)]
 pub struct Ingress {
     inner: Arc<Inner>,
@@ -36,25 +46,49 @@ pub struct Ingress {
 struct Inner {
     store: Store,
     config: Config,
+    /// Where providers reach us, if that is configured.
+    public_url: Option<Uri>,
     budget: Budget,
     /// Makes ids grow, also within a millisecond and when the clock steps back.
     ids: Mutex<ContextV7>,
     waiting: Waiting,
+    callers: Callers,
+    depths: Depths,
+    noted: Noted,
 }
 
-/// Where a webhook goes and what its caller is told.
-struct Route {
-    target: Target,
-    id: InputId,
-    input: Option<Arc<Input>>,
+/// A webhook on its way in.
+struct Call {
+    event: EventId,
+    route: Route,
+    /// The URL that its sender called.
+    url: String,
+    now: UnixMs,
+    webhook: Webhook,
+    verdict: Verdict,
 }
 
 impl Ingress {
     /// An ingress that appends to this store. Nothing happens before the first request.
-    pub fn new(store: Store, config: Config) -> Self {
+    ///
+    /// `public_url` is where callers reach the relay: some providers sign the URL that they call, and
+    /// nobody's domain may be its host. Without it the host is taken from each request.
+    pub fn new(store: Store, config: Config, public_url: Option<Uri>) -> Self {
         let budget = Budget::new(config.memory_bytes_max());
         let ids = Mutex::new(ContextV7::new());
-        Self { inner: Arc::new(Inner { store, config, budget, ids, waiting: Waiting::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                config,
+                public_url,
+                budget,
+                ids,
+                waiting: Waiting::new(),
+                callers: Callers::new(),
+                depths: Depths::default(),
+                noted: Noted::new(),
+            }),
+        }
     }
 
     /// Hears what destinations answer to callers who wait, until told to stop.
@@ -62,7 +96,17 @@ impl Ingress {
         self.inner.waiting.run(&self.inner.store, stop).await;
     }
 
-    /// Takes one webhook and answers it: any method, any path below [`crate::PATH_PREFIX`].
+    /// Whether a request is for the domain of an account, whatever its path is.
+    pub fn answers_to(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let authority = uri.authority().map(http::uri::Authority::as_str).or(host);
+        let Some(name) = authority.and_then(route::host_name) else { return false };
+        let own = self.inner.public_url.as_ref().and_then(Uri::host);
+        !own.is_some_and(|own| own.eq_ignore_ascii_case(&name)) && self.inner.store.directory().is_domain(&name)
+    }
+
+    /// Takes one webhook and answers it: any method, any path below [`crate::PATH_PREFIX`], and any
+    /// path at all of a host that [`Ingress::answers_to`] knows.
     ///
     /// `head` is what [`crate::Heads::admit`] gave for this request; HTTP/1 is refused without it.
     /// `peer` is the caller's address, `tls` whether the caller spoke TLS.
@@ -70,7 +114,8 @@ impl Ingress {
     /// The answer is the input's own, 200 without body by default, once the log has acknowledged
     /// the event; 503 with `Retry-After` when it cannot be within [`store::event::APPEND_BUDGET`],
     /// or when all bodies together take too much memory; 413, 408 or 400 for a body that is too
-    /// large, too slow or broken; 400 or 431 for a head that is refused. When the future is
+    /// large, too slow or broken; 400 or 431 for a head that is refused; 401 for a caller or a
+    /// signature that the owner refuses; 429 when the queue of an output is full. When the future is
     /// dropped, because the caller has gone, the event may have been stored or not.
     pub async fn handle<B>(
         &self,
@@ -104,72 +149,148 @@ impl Ingress {
         if !self.inner.store.directory().is_loaded() {
             return answer::unavailable();
         }
-        let route = self.route(captured.endpoint.input);
-        let event = self.next_id();
+        let length = captured.length;
+        let mut call = self.call(captured, peer, tls);
+        if let Some(response) = self.turn_away(&call, peer).await {
+            return if body.is_end_stream() { response } else { answer::closing(response, parts.version) };
+        }
+        let place = call.route.place.clone();
+        let signature = place.as_ref().and_then(|place| place.input.signature.as_ref());
+        let verifier = signature.map(Verifier::new);
+        let verifier = verifier.as_ref().map(|made| made.as_ref().ok());
+        let mut watch = verifier
+            .flatten()
+            .map(|verifier| verifier.watch(&Head { request: &call.webhook, url: &call.url, now: call.now }));
+        let watched = body.map_frame(|frame| {
+            if let (Some(watch), Some(data)) = (&mut watch, frame.data_ref()) {
+                watch.update(data);
+            }
+            frame
+        });
         let mut share = self.inner.budget.share();
-        let append = |index, piece| self.append_piece(route.target, event, index, piece);
-        let bytes_max = self.inner.config.body_bytes_max();
-        let whole = match body::read(body, captured.length, bytes_max, &mut share, append).await {
+        let (target, event) = (call.route.target, call.event);
+        let append = |index, piece| self.append_piece(target, event, index, piece);
+        let whole = match body::read(watched, length, self.bytes_max(&call.route), &mut share, append).await {
             Ok(whole) => whole,
             Err(failure) => {
                 debug!(%event, error = &failure as &(dyn std::error::Error + 'static), "a body was not read");
                 return answer::unread(&failure, parts.version);
             }
         };
-        let mut webhook = captured.into_request(peer, tls);
-        match whole {
-            Whole::Inline(bytes) => {
-                webhook.body_bytes = bytes.len() as u64;
-                webhook.body = bytes;
-            }
-            Whole::Pieces { sequences, bytes } => {
-                webhook.body_bytes = bytes;
-                webhook.chunks = Some(Chunks { sequences });
+        call.fill(whole);
+        call.verdict = match verifier {
+            None => Verdict::None,
+            Some(_) => watch.map_or(Verdict::Failed(Reason::Unusable), Watch::finish),
+        };
+        let policy = signature.map_or(SignaturePolicy::Mark, |signature| signature.policy);
+        let course = judgement::course(verifier.flatten(), policy, call.verdict, &call.webhook, &call.url, call.now);
+        self.follow(&call, &course).await
+    }
+
+    /// What is known before the body comes.
+    fn call(&self, captured: Captured, peer: SocketAddr, tls: bool) -> Call {
+        let route = Route::find(self.inner.store.directory(), &captured);
+        let url = self.url(&captured, tls);
+        let webhook = captured.into_request(route.extra_path.clone(), peer, tls);
+        let now = UnixMs::from(SystemTime::now());
+        Call { event: self.next_id(), route, url, now, webhook, verdict: Verdict::None }
+    }
+
+    /// The URL that the sender called. A proxy may have ended TLS before us, and have called us by
+    /// another name: what is configured counts more than what we see.
+    fn url(&self, captured: &Captured, tls: bool) -> String {
+        let own = self.inner.public_url.as_ref();
+        let scheme = own.and_then(Uri::scheme_str).unwrap_or(if tls { "https" } else { "http" });
+        let by_id = own.and_then(Uri::authority).filter(|_| captured.endpoint.is_by_id());
+        let authority = by_id.map(http::uri::Authority::as_str).or(captured.host()).unwrap_or_default();
+        let path = String::from_utf8_lossy(&captured.endpoint.path);
+        match &captured.endpoint.query {
+            Some(query) => format!("{scheme}://{authority}{path}?{}", String::from_utf8_lossy(query)),
+            None => format!("{scheme}://{authority}{path}"),
+        }
+    }
+
+    /// The answer to a caller whose webhook is not wanted, whatever its body is.
+    async fn turn_away(&self, call: &Call, peer: SocketAddr) -> Option<Response<Full<Bytes>>> {
+        let bucket = &call.route.place.as_ref()?.bucket;
+        match self.inner.callers.admit(bucket, &call.webhook, peer.ip()).await {
+            Admission::Admitted => {}
+            Admission::Busy => return Some(answer::unavailable()),
+            Admission::Refused => {
+                let refused = answer::unauthorized(&bucket.auth);
+                return Some(self.note(call, Verdict::Failed(Reason::Unauthenticated), refused).await);
             }
         }
-        let mut meta = self.meta(&route, &webhook);
+        let outputs = self.inner.store.directory().outputs_of(bucket.id);
+        let outputs = outputs.iter().map(|output| &*output.record);
+        self.inner.depths.is_full(self.inner.store.presence(), outputs).then(answer::too_many)
+    }
+
+    /// The largest body that an input takes.
+    fn bytes_max(&self, route: &Route) -> usize {
+        match &route.place {
+            Some(place) if place.bucket.large_webhooks => BODY_BYTES_MAX,
+            Some(_) | None => self.inner.config.body_bytes_max(),
+        }
+    }
+
+    async fn follow(&self, call: &Call, course: &Course) -> Response<Full<Bytes>> {
+        match course {
+            Course::Deliver => self.deliver(call).await,
+            Course::Handshake(answer) => self.note(call, call.verdict, answer::shaken(answer)).await,
+            Course::Refuse => self.note(call, call.verdict, answer::unauthorized(&CallerAuth::None)).await,
+            Course::Drop => self.note(call, call.verdict, answer::accepted(&Answer::default())).await,
+        }
+    }
+
+    async fn deliver(&self, call: &Call) -> Response<Full<Bytes>> {
+        let input = call.route.place.as_ref().map(|place| &place.input);
+        let mut meta = self.meta(call);
         // Before the event is there for others: its answer may be quicker than its acknowledgement.
-        let wait = route.input.as_ref().and_then(|input| input.wait.as_ref());
-        let place = wait.and_then(|wait| self.inner.waiting.place(event, wait));
+        let wait = input.and_then(|input| input.wait.as_ref());
+        let place = wait.and_then(|wait| self.inner.waiting.place(call.event, wait));
         let place = place.map(|(place, subject)| {
             meta.answer_to = Some(subject);
             place
         });
-        match self.inner.store.events().append(route.target, event, route.id, &meta, None, &webhook).await {
-            Ok(()) => match &route.input {
+        match self.append(call, &meta, call.delivery().as_deref()).await {
+            true => match input {
                 None => answer::accepted(&Answer::default()),
                 Some(input) => answered(input, place).await,
             },
-            Err(error) => {
-                debug!(%event, error = &error as &(dyn std::error::Error + 'static), "an event was not stored");
-                answer::unavailable()
-            }
+            false => answer::unavailable(),
         }
     }
 
-    fn route(&self, id: Option<InputId>) -> Route {
-        let directory = self.inner.store.directory();
-        let input = id.and_then(|id| directory.input(id)).map(|input| input.record);
-        let bucket = input.as_ref().and_then(|input| directory.bucket(input.bucket)).map(|bucket| bucket.record);
-        let id = id.unwrap_or(InputId(Uuid::nil()));
-        match bucket {
-            Some(bucket) => {
-                Route { target: Target::Bucket { bucket: bucket.id, ephemeral: bucket.ephemeral }, id, input }
+    /// Keeps a webhook that goes nowhere, for its owner to see, while its input has a place for it.
+    async fn note(&self, call: &Call, verdict: Verdict, response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+        if !self.inner.noted.take(call.route.id, Instant::now()) {
+            return response;
+        }
+        let meta = Meta { withheld: true, outputs: Some(Vec::new()), verdict: verdict.code(), ..self.meta(call) };
+        if self.append(call, &meta, None).await { response } else { answer::unavailable() }
+    }
+
+    /// Whether the log has acknowledged it.
+    async fn append(&self, call: &Call, meta: &Meta, delivery: Option<&str>) -> bool {
+        let (target, event, id) = (call.route.target, call.event, call.route.id);
+        match self.inner.store.events().append(target, event, id, meta, delivery, &call.webhook).await {
+            Ok(()) => true,
+            Err(error) => {
+                debug!(%event, error = &error as &(dyn std::error::Error + 'static), "an event was not stored");
+                false
             }
-            None => Route { target: Target::Void, id, input: None },
         }
     }
 
     /// What stands beside the webhook in clear.
-    fn meta(&self, route: &Route, webhook: &model::request::Request) -> Meta {
-        let meta = Meta { body_bytes: webhook.body_bytes, ..Meta::default() };
-        let Target::Bucket { bucket, ephemeral } = route.target else { return meta };
-        let directory = self.inner.store.directory();
-        let outputs = directory.outputs_of(bucket).into_iter().map(|output| output.record);
-        let outputs = outputs.filter(|output| !output.disabled).map(|output| output.id).collect();
-        let method = if ephemeral { String::new() } else { webhook.method.clone() };
-        let keep_seconds = directory.bucket(bucket).map_or(0, |bucket| bucket.record.retention_seconds);
-        Meta { method, outputs: Some(outputs), keep_seconds, ..meta }
+    fn meta(&self, call: &Call) -> Meta {
+        let meta = Meta { body_bytes: call.webhook.body_bytes, verdict: call.verdict.code(), ..Meta::default() };
+        let Some(place) = &call.route.place else { return meta };
+        let outputs = self.inner.store.directory().outputs_of(place.bucket.id).into_iter();
+        let outputs = outputs.filter(|output| !output.record.disabled).map(|output| output.record.id).collect();
+        let method = if place.bucket.ephemeral { String::new() } else { call.webhook.method.clone() };
+        Meta { method, outputs: Some(outputs), keep_seconds: place.bucket.retention_seconds, ..meta }
     }
 
     fn append_piece(
@@ -185,6 +306,35 @@ impl Ingress {
 
     fn next_id(&self) -> EventId {
         EventId(Uuid::new_v7(Timestamp::now(&self.inner.ids)))
+    }
+}
+
+impl Call {
+    /// Puts in the body.
+    fn fill(&mut self, whole: Whole) {
+        match whole {
+            Whole::Inline(bytes) => {
+                self.webhook.body_bytes = bytes.len() as u64;
+                self.webhook.body = bytes;
+            }
+            Whole::Pieces { sequences, bytes } => {
+                self.webhook.body_bytes = bytes;
+                self.webhook.chunks = Some(Chunks { sequences });
+            }
+        }
+    }
+
+    /// What its sender calls it, if the owner wants second tries to be folded. One that is only let
+    /// through with its verdict beside it must not take the place of the sender's own.
+    fn delivery(&self) -> Option<String> {
+        let input = &self.route.place.as_ref()?.input;
+        match input.deduplicate.as_ref().filter(|_| !self.verdict.is_failed())? {
+            Deduplicate::Header(name) => delivery::header(name, &self.webhook),
+            Deduplicate::Provider => {
+                let provider = input.signature.as_ref().and_then(|signature| signature.provider.parse().ok());
+                delivery::id(provider, &self.webhook)
+            }
+        }
     }
 }
 

@@ -5,6 +5,9 @@
 //! - [`HeadTap`] reads along with hyper and puts the exact head of each request on [`Heads`].
 //! - [`Refusal`] is why a request gets no further than its head.
 //! - [`Ingress`] takes a request with its head, reads the body, appends the event and answers.
+//! - `route` finds the input, `callers` admits its callers, and `judgement` says what becomes of a
+//!   webhook whose signature was verified while its body came. What is turned away is kept as an
+//!   event that goes nowhere, for the owner to see, in the number that `noted` allows.
 //!
 //! # For the accept loop
 //!
@@ -38,6 +41,16 @@ mod ingress;
 mod endpoint;
 
 mod capture;
+
+mod route;
+
+mod callers;
+
+mod depths;
+
+mod judgement;
+
+mod noted;
 
 mod body;
 

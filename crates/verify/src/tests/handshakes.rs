@@ -49,7 +49,7 @@ fn challenges_in_a_query_are_answered_to_get_alone() {
 
     let dropbox = asked("dropbox", "GET", "challenge=%3Cscript%3E", &[], "").unwrap();
     assert_eq!(&dropbox.body[..], b"<script>");
-    assert!(dropbox.headers.contains(&("X-Content-Type-Options", "nosniff".into())));
+    assert!(dropbox.headers.contains(&("x-content-type-options", "nosniff".into())));
     assert_eq!(asked("dropbox", "POST", "challenge=x", &[], ""), None);
 
     let crc = body(asked("twitter", "GET", "crc_token=abc", &[], ""));
@@ -92,7 +92,7 @@ fn zooms_token_is_signed_with_the_secret_that_signed_the_request() {
 #[test]
 fn a_secret_is_echoed_and_a_head_request_answered() {
     let asana = asked("asana", "POST", "", &[("X-Hook-Secret", "new")], "").unwrap();
-    assert_eq!(asana.headers, [("X-Hook-Secret", "new".to_owned())]);
+    assert_eq!(asana.headers, [("x-hook-secret", "new".to_owned())]);
     assert_eq!(asked("asana", "POST", "", &[], ""), None);
     assert_eq!(asked("trello", "HEAD", "", &[], ""), Some(Answer::default()));
     assert_eq!(asked("trello", "POST", "", &[], ""), None);

@@ -30,9 +30,10 @@ fn an_http_1_head_is_kept_as_written() {
     assert_eq!(text(&captured.headers), "X-b=1,Host=a,x-B=2,content-LENGTH=007,X-b=");
     assert_eq!((captured.method.as_str(), captured.length, captured.has_body), ("POST", Some(7), true));
 
-    let request = captured.into_request("[::ffff:192.0.2.1]:80".parse().unwrap(), true);
+    assert_eq!(captured.host(), Some("a"));
+    let request = captured.into_request("/left".into(), "[::ffff:192.0.2.1]:80".parse().unwrap(), true);
     assert_eq!((request.peer.as_str(), request.tls, request.has_body), ("192.0.2.1", true, true));
-    assert_eq!((request.extra_path.as_ref(), request.query.as_deref()), (&b"/y"[..], Some(&b"z"[..])));
+    assert_eq!((request.extra_path.as_ref(), request.query.as_deref()), (&b"/left"[..], Some(&b"z"[..])));
 }
 
 #[test]

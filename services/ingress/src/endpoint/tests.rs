@@ -10,9 +10,10 @@ fn check(target: &str, known: bool, extra_path: &str, query: Option<&str>) {
     let expected = Endpoint {
         input: known.then(|| ID.parse().unwrap()),
         extra_path: Bytes::copy_from_slice(extra_path.as_bytes()),
+        path: Bytes::new(),
         query: query.map(|q| Bytes::copy_from_slice(q.as_bytes())),
     };
-    assert_eq!(endpoint, expected, "{target}");
+    assert_eq!(Endpoint { path: Bytes::new(), ..endpoint }, expected, "{target}");
 }
 
 #[test]
@@ -51,4 +52,18 @@ fn what_is_no_hyphenated_id_is_no_input() {
 fn upper_case_digits_name_the_same_input() {
     let target = Bytes::from(format!("/v1/webhooks/{}", ID.to_uppercase()));
     assert_eq!(Endpoint::parse(&target).input, Some(ID.parse().unwrap()));
+}
+
+#[test]
+fn the_whole_path_is_known_as_well() {
+    for (target, path, is_by_id) in [
+        ("http://a.example/x/y?z", "/x/y", false),
+        ("http://a.example?z", "", false),
+        ("/v1/webhooks/x/y", "/v1/webhooks/x/y", true),
+        ("/v1/webhooks/", "/v1/webhooks/", true),
+        ("/v1/webhooks", "/v1/webhooks", false),
+    ] {
+        let endpoint = Endpoint::parse(&Bytes::from_static(target.as_bytes()));
+        assert_eq!((&endpoint.path[..], endpoint.is_by_id()), (path.as_bytes(), is_by_id), "{target}");
+    }
 }

@@ -1,0 +1,73 @@
+//! How many deliveries wait for each output, as the dispatchers say.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use model::OutputId;
+use model::record::Output;
+use store::presence::Presence;
+
+/// The last that was said. Dispatchers say it every few seconds ([`store::presence::SAY_EVERY`]), so a
+/// queue may grow past its limit by what comes in between.
+#[derive(Debug, Default)]
+pub(crate) struct Depths {
+    seen: Mutex<(u64, HashMap<OutputId, u64>)>,
+}
+
+impl Depths {
+    /// Whether the queue of one of these outputs is full.
+    pub(crate) fn is_full<'a>(&self, presence: &Presence, outputs: impl Iterator<Item = &'a Output>) -> bool {
+        let mut limited = outputs.filter_map(|output| Some((output.id, limit(output)?))).peekable();
+        if limited.peek().is_none() {
+            return false;
+        }
+        let said = *presence.changes().borrow();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.0 != said {
+            *seen = (said, waiting(presence));
+        }
+        limited.any(|(output, limit)| seen.1.get(&output).is_some_and(|waiting| *waiting >= limit))
+    }
+}
+
+/// How many deliveries may wait for an output, if that is limited.
+fn limit(output: &Output) -> Option<u64> {
+    let throttle = &output.throttle;
+    let is_limited = throttle.enabled && throttle.max_queue_depth > 0 && !output.disabled;
+    is_limited.then(|| throttle.max_queue_depth.into())
+}
+
+/// The longest queue of each output: each of its groups has one.
+fn waiting(presence: &Presence) -> HashMap<OutputId, u64> {
+    let mut depths = HashMap::new();
+    for page in presence.pages() {
+        for cursor in &page.cursors {
+            let depth = depths.entry(cursor.output).or_default();
+            *depth = cursor.waiting.max(*depth);
+        }
+    }
+    depths
+}
+
+#[cfg(test)]
+mod tests {
+    use model::record::Throttle;
+    use model::{AccountId, BucketId, UnixMs};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn only_a_throttle_that_applies_limits_a_queue() {
+        let nil = Uuid::nil();
+        let new = Output::new(OutputId(nil), AccountId(nil), BucketId(nil), "o".into(), "http://a/".into(), UnixMs(0));
+        let with = |enabled, max_queue_depth, disabled| {
+            let throttle = Throttle { enabled, max_queue_depth, ..Throttle::default() };
+            limit(&Output { throttle, disabled, ..new.clone() })
+        };
+        assert_eq!(with(true, 5, false), Some(5));
+        assert_eq!(with(false, 5, false), None);
+        assert_eq!(with(true, 0, false), None);
+        assert_eq!(with(true, 5, true), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! Which input a webhook is for: by the id in its path, or by host name and the beginning of its path.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::InputId;
+use model::record::{Bucket, Input};
+use store::directory::Directory;
+use store::event::Target;
+use uuid::Uuid;
+
+use crate::capture::Captured;
+
+/// Where a webhook goes.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The log that it is appended to.
+    pub(crate) target: Target,
+    /// The input's id as it was called, be there one or not.
+    pub(crate) id: InputId,
+    /// What it found, if it exists.
+    pub(crate) place: Option<Place>,
+    /// What goes on to the destination of the path.
+    pub(crate) extra_path: Bytes,
+}
+
+/// An input and its bucket.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) input: Arc<Input>,
+    pub(crate) bucket: Arc<Bucket>,
+}
+
+impl Route {
+    /// Finds the way of a webhook.
+    pub(crate) fn find(directory: &Directory, captured: &Captured) -> Self {
+        let endpoint = &captured.endpoint;
+        let (id, input, extra_path) = match endpoint.is_by_id() {
+            true => {
+                let input = endpoint.input.and_then(|id| directory.input(id)).map(|input| input.record);
+                (endpoint.input, input, endpoint.extra_path.clone())
+            }
+            false => {
+                let inputs = host(captured).and_then(|host| directory.inputs_at(&host)).unwrap_or_default();
+                let found = longest(inputs.into_iter().map(|input| input.record), &endpoint.path);
+                let extra_path = found.as_ref().map(|input| extra_path(input, &endpoint.path));
+                (found.as_ref().map(|input| input.id), found, extra_path.unwrap_or_else(|| endpoint.path.clone()))
+            }
+        };
+        let place = input.and_then(|input| {
+            let bucket = directory.bucket(input.bucket)?.record;
+            Some(Place { input, bucket })
+        });
+        let target = match &place {
+            Some(place) => Target::Bucket { bucket: place.bucket.id, ephemeral: place.bucket.ephemeral },
+            None => Target::Void,
+        };
+        Self { target, id: id.unwrap_or(InputId(Uuid::nil())), place, extra_path }
+    }
+}
+
+/// The host name of a request, as domains are written: in lower case, without port and last dot.
+/// Nothing for an address or a name without a dot, which cannot be anybody's.
+pub(crate) fn host_name(authority: &str) -> Option<String> {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    (host.contains('.') && host.parse::<IpAddr>().is_err()).then_some(host)
+}
+
+fn host(captured: &Captured) -> Option<String> {
+    host_name(captured.host()?)
+}
+
+/// The input whose prefix is the longest that the path begins with.
+fn longest(inputs: impl Iterator<Item = Arc<Input>>, path: &[u8]) -> Option<Arc<Input>> {
+    let fitting = inputs.filter(|input| behind(prefix(input), path).is_some());
+    // Of two with one prefix always the same one.
+    fitting.max_by_key(|input| (prefix(input).len(), std::cmp::Reverse(input.id)))
+}
+
+/// The prefix of an input, without the slash at its end.
+fn prefix(input: &Input) -> &[u8] {
+    input.path_prefix.trim_end_matches('/').as_bytes()
+}
+
+/// What follows a prefix, if the path begins with it and a segment ends there.
+fn behind<'a>(prefix: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
+    path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// What goes on of a path: all of it, or what follows the prefix. The root alone is no extra path.
+fn extra_path(input: &Input, path: &Bytes) -> Bytes {
+    match behind(prefix(input), path) {
+        Some(rest) if input.strip_path_prefix => path.slice_ref(rest),
+        _ if &path[..] == b"/" => Bytes::new(),
+        _ => path.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
