@@ -191,7 +191,7 @@ pub struct Outputs {
 
     /// Name servers to ask for the destinations of public outputs, address and port, instead of
     /// whatever the system does.
-    #[arg(long = "dns-server", env = "RELAY_DNS_SERVER", value_delimiter = ',', value_name = "ADDR")]
+    #[arg(long = "dns-server", env = "RELAY_DNS_SERVERS", value_delimiter = ',', value_name = "ADDR")]
     pub dns_servers: Vec<SocketAddr>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
@@ -52,11 +52,20 @@ fn take(listener: TcpListener) -> mpsc::UnboundedReceiver<u16> {
     let (tx, rx) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         loop {
-            let (mut stream, peer) = listener.accept().await.unwrap();
+            let (stream, peer) = listener.accept().await.unwrap();
             let _ = tx.send(peer.port());
             // Whoever came may have left already.
-            let _ = stream.write_all(b"HTTP/1.1 200 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+            tokio::spawn(async move { drop(answer(stream).await) });
         }
     });
     rx
+}
+
+/// Answers once a request begins, and reads that to its end: otherwise the answer would be lost
+/// with the connection.
+async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.read_u8().await?;
+    stream.write_all(b"HTTP/1.1 200 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await?;
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(drop)
 }

@@ -85,9 +85,6 @@ impl Events {
 
     /// Seals a webhook and appends it to the log. Done only when the log has acknowledged it.
     ///
-    /// `delivery` is what its sender calls it. One that came by the same input within the time in which
-    /// duplicates are recognized (see `layout`) stands for this one as well: nothing is appended then.
-    ///
     /// # Errors
     /// [`Error::Unavailable`] when it was not acknowledged within [`APPEND_BUDGET`]; it may have
     /// been stored all the same. [`Error::NoKey`] when the bucket was deleted meanwhile.
@@ -97,21 +94,34 @@ impl Events {
         event: EventId,
         input: InputId,
         meta: &Meta,
-        delivery: Option<&str>,
         request: &Request,
     ) -> Result<(), Error> {
         let (scope, subject) = self.place(to, Layout::event_subject).await?;
+        let payload = self.sealed(scope, event, input, request)?;
+        self.publish_event(to, subject, event.to_string(), &meta.headers(input), payload).await
+    }
+
+    /// Appends a webhook that its sender calls `delivery`, as [`Events::append`]. One of that name
+    /// that came by the same input within the time in which duplicates are recognized (see `layout`)
+    /// stands for this one as well: then nothing is appended.
+    ///
+    /// # Errors
+    /// As [`Events::append`].
+    pub async fn append_once(
+        &self,
+        to: Target,
+        event: EventId,
+        input: InputId,
+        meta: &Meta,
+        delivery: &str,
+        request: &Request,
+    ) -> Result<(), Error> {
+        let (scope, subject) = self.place(to, Layout::event_subject).await?;
+        let id = self.keyring.pseudonym(scope, &[input.0.as_bytes(), delivery.as_bytes()])?;
         let mut headers = meta.headers(input);
-        let id = match delivery {
-            None => event.to_string(),
-            Some(delivery) => {
-                headers.push((meta::EVENT, event.to_string()));
-                self.keyring.pseudonym(scope, &[input.0.as_bytes(), delivery.as_bytes()])?
-            }
-        };
-        let payload = self.keyring.seal(scope, Kind::Event, &event_subject(event, input), &request.encode_to_vec())?;
-        let publication = Publication { what: "append an event", subject, id: Some(id), headers: &headers, payload };
-        self.publish(to, &self.publisher, &publication).await.map(|_| ())
+        headers.push((meta::EVENT, event.to_string()));
+        let payload = self.sealed(scope, event, input, request)?;
+        self.publish_event(to, subject, id, &headers, payload).await
     }
 
     /// Seals a piece of a large body and appends it; the event names the returned sequence.
@@ -217,6 +227,22 @@ impl Events {
             Err(e) if e.kind() == DirectGetErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::unavailable(what, e)),
         }
+    }
+
+    fn sealed(&self, scope: Scope, event: EventId, input: InputId, request: &Request) -> Result<Bytes, Error> {
+        self.keyring.seal(scope, Kind::Event, &event_subject(event, input), &request.encode_to_vec())
+    }
+
+    async fn publish_event(
+        &self,
+        to: Target,
+        subject: String,
+        id: String,
+        headers: &[(&'static str, String)],
+        payload: Bytes,
+    ) -> Result<(), Error> {
+        let publication = Publication { what: "append an event", subject, id: Some(id), headers, payload };
+        self.publish(to, &self.publisher, &publication).await.map(|_| ())
     }
 
     /// Under whose key and on which subject something for `to` is appended; the key is in memory then.

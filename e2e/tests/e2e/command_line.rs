@@ -1,6 +1,7 @@
 //! `relay` on the command line: what a person does first, and what its owner allows.
 
 use anyhow::{Context, Result};
+use e2e::wait::{holds, until};
 use e2e::{Arrival, Destination, Server, Token, World, story};
 use model::fact::{Ending, Fact, Outcome};
 use serde_json::{Value, json};
@@ -24,6 +25,13 @@ async fn the_first_five_minutes() {
 
         let hook = destination.url("/hook");
         let _agent = world.agent("person").args(["forward", &hook, "--bucket", "deploys"]).start()?;
+        // A webhook is due to the outputs that there are when it comes.
+        let id = bucket["id"].as_str().context("an id")?;
+        until("there is an output", async || {
+            let outputs = server.api()?.call("GET", &format!("/v1/buckets/{id}/outputs"), &Value::Null, 200).await?;
+            Ok(holds(outputs.as_array().is_some_and(|all| !all.is_empty())))
+        })
+        .await?;
         assert_eq!(server.caller().post(input, b"1").await?.status, 200);
         let arrival: Arrival = destination.receives(1).await?.remove(0);
         assert_eq!(arrival.request_line(), "POST /hook HTTP/1.1");

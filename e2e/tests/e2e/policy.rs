@@ -79,6 +79,8 @@ async fn what_is_parked_survives_the_server_and_arrives_when_it_is_due() {
         straight.until_sent(1).await?;
         straight.server.kill().await?;
         straight.server.start_again().await?;
+        // Its NATS has another password now.
+        straight.log = straight.server.log().await?;
 
         straight.until_sent(2).await?;
         let arrivals = straight.destination.arrivals();

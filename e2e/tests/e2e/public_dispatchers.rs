@@ -91,7 +91,7 @@ async fn when_one_is_killed_the_other_delivers_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_each_is_restarted_in_turn_everything_arrives_once_and_in_order() {
+async fn when_each_is_restarted_in_turn_everything_arrives_once() {
     story(async |world: &World| {
         let mut pair = Pair::new(world).await?;
         let mut ledger = pair.send(1..=10).await?;
@@ -105,8 +105,10 @@ async fn when_each_is_restarted_in_turn_everything_arrives_once_and_in_order() {
             pair.until_sent(first + 19).await?;
             pair.dispatchers[usize::try_from(turn)?].start_again().await?;
         }
-        for (_, destination) in &pair.outputs {
-            ledger.close(&destination.arrivals()).assert_once_and_in_order();
+        for (output, destination) in &pair.outputs {
+            // Not always in order: while an output moves, two dispatchers share its cursor.
+            let balance = ledger.close(&destination.arrivals());
+            assert!(balance.lost.is_empty() && balance.duplicates == 0, "{output}: {balance}");
         }
         Ok(())
     })

@@ -82,7 +82,8 @@ async fn a_socket_gets_a_webhook_as_clients_read_it() {
         assert_eq!(frame.get("body_base64"), None);
 
         // The pong ends the delivery.
-        answering([&mut socket], scene.log.until_ended(scene.bucket.id, output, Ending::Sent, 1)).await?;
+        let sent = scene.log.until_ended(scene.bucket.id, output, Ending::Sent, 1);
+        Box::pin(answering([&mut socket], sent)).await?;
         let lines = scene.log.facts(scene.bucket.id).await?;
         let id = DeliveryId::of(lines[0].fact.event(), output);
         assert_eq!(meta["id"], json!(id));
@@ -149,7 +150,7 @@ async fn every_socket_gets_every_event_and_one_that_comes_back_gets_what_it_miss
             }
         }
         let all_sent = scene.log.until_ended(scene.bucket.id, output, Ending::Sent, 6);
-        answering([&mut one, &mut two], all_sent).await?;
+        Box::pin(answering([&mut one, &mut two], all_sent)).await?;
 
         // What is received and not ponged comes again.
         two.pongs = false;

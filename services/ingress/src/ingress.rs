@@ -274,7 +274,12 @@ impl Ingress {
     /// Whether the log has acknowledged it.
     async fn append(&self, call: &Call, meta: &Meta, delivery: Option<&str>) -> bool {
         let (target, event, id) = (call.route.target, call.event, call.route.id);
-        match self.inner.store.events().append(target, event, id, meta, delivery, &call.webhook).await {
+        let events = self.inner.store.events();
+        let appended = match delivery {
+            None => events.append(target, event, id, meta, &call.webhook).await,
+            Some(delivery) => events.append_once(target, event, id, meta, delivery, &call.webhook).await,
+        };
+        match appended {
             Ok(()) => true,
             Err(error) => {
                 debug!(%event, error = &error as &(dyn std::error::Error + 'static), "an event was not stored");

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use model::fact::{AnswerRef, Fact};
+use model::fact::{AnswerRef, Ending, Fact};
 use model::{BucketId, DeliveryId, EventId, GroupId, OutputId, UnixMs};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use store::Store;
@@ -85,8 +85,12 @@ impl Writer {
                 What::Event(head) => {
                     let expires_at = expires_at(&head, self.retentions.get(&source));
                     for output in due_outputs(&self.store, &head) {
+                        let key = Key { bucket: head.bucket, event: head.event, output };
                         put_head(&transaction, &head, output, source, sequence, expires_at)?;
-                        touched.push((Key { bucket: head.bucket, event: head.event, output }, source, sequence));
+                        if head.meta.withheld {
+                            put_fact(&transaction, key, GroupId::API, &rejected(&head), sequence, expires_at)?;
+                        }
+                        touched.push((key, source, sequence));
                     }
                 }
                 What::Facts { bucket, output, group, facts } => {
@@ -195,10 +199,17 @@ fn put_position(transaction: &Transaction<'_>, source: Source, position: Positio
 /// to the bucket itself.
 fn due_outputs(store: &Store, head: &Head) -> Vec<OutputId> {
     let outputs = match &head.meta.outputs {
+        // Its owner sees it, and it goes nowhere.
+        _ if head.meta.withheld => Vec::new(),
         Some(outputs) => outputs.clone(),
         None => store.directory().outputs_of(head.bucket).iter().map(|output| output.record.id).collect(),
     };
     if outputs.is_empty() { vec![OutputId::NONE] } else { outputs }
+}
+
+/// What became of an event that was refused when it came: that it stands in the log says it all.
+fn rejected(head: &Head) -> Fact {
+    Fact::DeliveryEnded { event: head.event, at: head.event.received_at(), ending: Ending::Rejected, reason: None }
 }
 
 /// How long a stream keeps what is in it, where 0 means for good.

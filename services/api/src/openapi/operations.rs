@@ -107,7 +107,7 @@ const fn delete(path: &'static str, summary: &'static str) -> Operation {
 
 /// Every operation.
 pub(crate) fn operations() -> Vec<Operation> {
-    [&FORWARDING[..], &ACCOUNT[..]].concat()
+    [&FORWARDING[..], &LOGS[..], &ACCOUNT[..]].concat()
 }
 
 const FORWARDING: [Operation; 17] = [
@@ -130,6 +130,42 @@ const FORWARDING: [Operation; 17] = [
     put("/v1/buckets/{id}/outputs/{output}/rules", "Set the rules of an output.").takes("Rules").one("Output"),
     Operation::new("DELETE", "/v1/buckets/{id}/outputs/{output}/rules", "Take away the rules of an output.")
         .one("Output"),
+];
+
+const LOGS: [Operation; 15] = [
+    get("/v1/logs", "List the logs of a bucket, newest first.")
+        .with(&[
+            "bucket",
+            "limit",
+            "offset",
+            "from",
+            "to",
+            "status",
+            "cursor",
+            "output",
+            "input",
+            "method",
+            "status_code",
+        ])
+        .one("Logs"),
+    get("/v1/logs/{id}", "Read a log.").one("Log"),
+    put("/v1/logs/{id}", "Say how a delivery ended, within 10 s of its receipt.").takes("Log").one("Deleted"),
+    post("/v1/logs/{id}/action", "Send a webhook again.").takes("LogAction").one("Deleted"),
+    get("/v1/buckets/{id}/logs/{log}", "Read a log of a bucket.").one("Log"),
+    get("/v1/logs/stream", "Follow the logs of a bucket, as server-sent events.").with(&["bucket"]).one("Log"),
+    get("/v1/logs/histogram", "Count logs by minute.")
+        .with(&["from", "to", "bucket_id", "output_id", "status", "status_code"])
+        .one("Histogram"),
+    get("/v1/logs-stats", "Count logs by day.").with(&["from", "to", "bucketId"]).many("LogsStats"),
+    get("/v1/ledger", "Say what became of everything that was received.").with(&["bucket"]).many("Ledger"),
+    get("/v1/usage", "Say what the account has and uses.").one("Usage"),
+    get("/v1/usages/{id}", "The same, by the account's id.").one("Usage"),
+    get("/v1/events", "Take deliveries; each is handed out once.")
+        .with(&["bucket", "output", "limit", "max_age", "cursor"])
+        .one("Events"),
+    post("/v1/replays", "Send many webhooks again.").takes("ReplayPlan").made().one("Replay"),
+    get("/v1/replays/{id}", "Say how far a replay is.").one("Replay"),
+    Operation::new("DELETE", "/v1/replays/{id}", "Cancel a replay.").one("Replay"),
 ];
 
 const ACCOUNT: [Operation; 25] = [

@@ -43,6 +43,16 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
         ("UserInfo", value(&UserInfo::new(ACCOUNT))),
         ("ServerConfig", value(&ServerConfig::new())),
         ("OpenApi", json!({})),
+        ("Logs", json!({})),
+        ("Log", json!({})),
+        ("LogAction", json!({})),
+        ("Histogram", json!({})),
+        ("LogsStats", json!({})),
+        ("Ledger", json!({})),
+        ("Usage", json!({})),
+        ("Events", json!({})),
+        ("ReplayPlan", json!({})),
+        ("Replay", json!({})),
         ("Deleted", value(&Deleted::new(key))),
     ]
 }

@@ -70,6 +70,21 @@ const TABLE: &[Row] = &[
     ("GET /v1/connected-clients", Own, Own),
     ("GET /v1/groups", Own, Own),
     ("GET /v1/regions", All, All),
+    ("GET /v1/logs", Own, Own),
+    ("GET /v1/logs/{id}", NotFound, NotFound),
+    ("PUT /v1/logs/{id}", NotFound, NotFound),
+    ("POST /v1/logs/{id}/action", NotFound, NotFound),
+    ("GET /v1/buckets/{id}/logs/{log}", NotFound, NotFound),
+    ("GET /v1/logs/stream", Own, Own),
+    ("GET /v1/logs/histogram", Own, Own),
+    ("GET /v1/logs-stats", Own, Own),
+    ("GET /v1/ledger", Own, Own),
+    ("GET /v1/usage", Own, Own),
+    ("GET /v1/usages/{id}", NotFound, NotFound),
+    ("GET /v1/events", Own, Own),
+    ("POST /v1/replays", Own, Own),
+    ("GET /v1/replays/{id}", NotFound, NotFound),
+    ("DELETE /v1/replays/{id}", NotFound, NotFound),
     ("GET /v1/tokens", Own, Forbidden),
     ("POST /v1/tokens", Own, Forbidden),
     ("PUT /v1/tokens/{id}", NotFound, Forbidden),
@@ -127,7 +142,7 @@ impl Owned {
             _ => &self.bucket,
         };
         let filled = path.replace("{id}", id).replace("{input}", &self.input).replace("{output}", &self.output);
-        filled.replace("{bucket}", &self.bucket)
+        filled.replace("{bucket}", &self.bucket).replace("{log}", &self.output)
     }
 
     /// Asks for every operation and checks what comes.
