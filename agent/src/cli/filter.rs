@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::failure::Failure;
 use super::moment::Moment;
 use super::text::Query;
-use crate::rest::{Bucket, find_bucket, find_input, find_output};
+use crate::rest::{Bucket, Log, find_bucket, find_input, find_output};
 
 /// Which deliveries of a bucket.
 #[derive(Debug, Default, clap::Args)]
@@ -61,8 +61,8 @@ impl Filter {
         let fields = [
             ("bucket", Some(find_bucket(buckets, bucket)?.id.clone())),
             ("status", self.status.clone()),
-            ("output_id", self.output.as_ref().map(output).transpose()?),
-            ("input_id", self.input.as_ref().map(input).transpose()?),
+            ("output", self.output.as_ref().map(output).transpose()?),
+            ("input", self.input.as_ref().map(input).transpose()?),
             ("method", self.method.as_ref().map(|method| method.to_ascii_uppercase())),
             ("status_code", self.status_code.map(|code| code.to_string())),
             ("from", self.from.as_ref().map(|time| time.at(now))),
@@ -82,13 +82,28 @@ impl Found {
         query
     }
 
-    /// As a JSON object.
+    /// As a JSON object: the bucket, and what narrows it down in an object of its own.
     pub(super) fn json(&self) -> Map<String, Value> {
         let field = |(name, value): &(&str, String)| {
             let number = (*name == "status_code").then(|| value.parse::<u16>().ok()).flatten();
             ((*name).to_owned(), number.map_or_else(|| Value::from(value.as_str()), Value::from))
         };
-        self.fields.iter().map(field).collect()
+        let (bucket, filters): (Vec<_>, Vec<_>) = self.fields.iter().partition(|(name, _)| *name == "bucket");
+        let mut json: Map<String, Value> = bucket.into_iter().map(field).collect();
+        json.insert("filters".to_owned(), Value::Object(filters.into_iter().map(field).collect()));
+        json
+    }
+
+    /// Whether it covers a delivery of its bucket that happens now: live lists come unfiltered.
+    pub(super) fn covers(&self, log: &Log) -> bool {
+        self.fields.iter().all(|(name, value)| match *name {
+            "status" => log.status == *value || log.rest.get("ending").is_some_and(|ending| ending == value.as_str()),
+            "output" => log.output_id == *value,
+            "input" => log.input_id == *value,
+            "method" => log.method == *value,
+            "status_code" => log.status_code.to_string() == *value,
+            _ => true,
+        })
     }
 }
 
@@ -116,10 +131,18 @@ mod tests {
         let found = filter.find(&buckets, "orders", now).unwrap();
         assert_eq!(
             found.query().finish(),
-            "bucket=b-1&status=failed&output_id=o-1&input_id=i-1&method=POST&status_code=503\
+            "bucket=b-1&status=failed&output=o-1&input=i-1&method=POST&status_code=503\
              &from=2026-01-31T11%3A00%3A00Z&to=2026-02-01"
         );
-        assert_eq!(found.json()["status_code"], 503);
+        let json = found.json();
+        assert_eq!((&json["bucket"], &json["filters"]["status_code"]), (&"b-1".into(), &503.into()));
+        assert_eq!(json["filters"]["status"], "failed", "one that were left out would replay everything");
+        let log: Log =
+            serde_json::from_value(json!({"id": "l", "status": "failed", "output_id": "o-1", "input_id": "i-1",
+            "method": "POST", "status_code": 503}))
+            .unwrap();
+        assert!(found.covers(&log));
+        assert!(!found.covers(&Log { status: "sent".into(), ..log }));
         assert!(!filter.is_empty() && Filter::default().is_empty());
         let nope = Filter { output: Some("nope".into()), ..Filter::default() };
         assert_eq!(nope.find(&buckets, "orders", now).unwrap_err().code(), 4);

@@ -66,7 +66,10 @@ pub(super) async fn run(global: &Global, mut args: Args, out: &mut Out) -> Resul
         }
     }
     loop {
-        names.line(&read(&tail.next().await?)?, out)?;
+        let log = read(&tail.next().await?)?;
+        if found.covers(&log) {
+            names.line(&log, out)?;
+        }
     }
 }
 

@@ -25,8 +25,8 @@ fn logs_come_page_by_page() {
     assert!(lines[1].starts_with("failed  503   POST    /a    app"), "{text}");
     assert!(lines[2].contains("PUT") && lines[2].contains("o-9"), "an output that is gone has its id: {text}");
     let calls = server.calls();
-    assert_eq!(calls[1], "GET /v1/logs?bucket=b-1&status=failed&output_id=o-1&limit=50 ");
-    assert_eq!(calls[2], "GET /v1/logs?bucket=b-1&status=failed&output_id=o-1&limit=49&cursor=c+2 ");
+    assert_eq!(calls[1], "GET /v1/logs?bucket=b-1&status=failed&output=o-1&limit=50 ");
+    assert_eq!(calls[2], "GET /v1/logs?bucket=b-1&status=failed&output=o-1&limit=49&cursor=c+2 ");
     run(&server, &["logs", "-b", "demo", "-n", "1"]);
     assert_eq!(server.calls().len(), 2, "no more is asked for than is shown");
     fails(&run(&server, &["logs", "-b", "nope"]), 4, "no bucket named 'nope'");

@@ -38,7 +38,8 @@ fn many_are_watched_until_they_are_done() {
     let text = stdout(&run(&server, &["replay", "-b", "demo", "--status", "failed", "--to", "staging"]));
     assert_eq!(text, "done: 3 of 3 were sent again, 0 failed\n");
     let calls = server.calls();
-    let body = r#"{"bucket":"b-1","dry_run":false,"output":"o-2","process_policy":"skip","status":"failed"}"#;
+    let body =
+        r#"{"bucket":"b-1","dry_run":false,"filters":{"status":"failed"},"output":"o-2","process_policy":"skip"}"#;
     assert_eq!(calls[1], format!("POST /v1/replays {body}"));
     assert_eq!(calls[2..], ["GET /v1/replays/r-1 "; 2]);
     fails(&run(&server, &["replay", "-b", "demo", "--all"]), 1, "replay r-1: done, 2 of 3 sent, 1 failed");
