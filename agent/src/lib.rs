@@ -8,6 +8,7 @@ pub mod agent;
 pub mod allow;
 pub mod cli;
 pub mod health;
+pub mod proxy;
 pub mod rest;
 pub mod secret;
 pub mod server;

@@ -8,12 +8,16 @@ use outbound::net::{self, ConnectError, Stream};
 use outbound::tls::{self, Tls};
 use rand::seq::SliceRandom;
 use rustls::pki_types::CertificateDer;
+use tokio::net::TcpStream;
+
+use crate::proxy::{Proxies, Proxy, TunnelError};
 
 /// Where the server is, and what is believed of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     url: Destination,
     trust: Trust,
+    proxies: Proxies,
 }
 
 /// What is believed of the server.
@@ -51,6 +55,17 @@ pub enum DialError {
         #[source]
         source: ConnectError,
     },
+    /// No tunnel through a proxy.
+    #[error("cannot reach {address} through the proxy {proxy}")]
+    Tunnel {
+        /// Host and port of the server.
+        address: String,
+        /// Host and port of the proxy.
+        proxy: String,
+        /// Why.
+        #[source]
+        source: TunnelError,
+    },
     /// No TLS.
     #[error("cannot speak TLS with {host}")]
     Tls {
@@ -69,12 +84,19 @@ impl Server {
     /// When the address cannot be read.
     pub fn new(address: &str, trust: Trust) -> Result<Self, InvalidDestination> {
         if address.contains("://") {
-            return Ok(Self { url: Destination::parse(address)?, trust });
+            return Ok(Self { url: Destination::parse(address)?, trust, proxies: Proxies::default() });
         }
         let url = Destination::parse(&format!("http://{address}"))?;
         let is_here = url.host == "localhost" || url.host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
         let url = if is_here { url } else { Destination::parse(&format!("https://{address}"))? };
-        Ok(Self { url, trust })
+        Ok(Self { url, trust, proxies: Proxies::default() })
+    }
+
+    /// The same server, reached through these proxies where TLS is spoken: what goes in the clear
+    /// is for this machine, or for a network that its owner trusts.
+    #[must_use]
+    pub fn through(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// Whether TLS is spoken.
@@ -104,15 +126,30 @@ impl Server {
         Tls::new(alpn, self.trust.roots.clone())
     }
 
-    /// Connects to one of the server's addresses, as they are now, in random order.
+    /// Connects to one of the server's addresses, as they are now, in random order; or through the
+    /// proxy, which resolves the name itself.
     ///
     /// # Errors
     /// See [`DialError`].
     pub async fn dial(&self, tls: &Tls) -> Result<Stream, DialError> {
         let Destination { host, port, .. } = &self.url;
-        let resolved = net::resolve(host, *port).await;
-        let mut addresses = resolved.map_err(|source| DialError::Resolve { host: host.clone(), source })?;
-        if !self.url.tls && !self.trust.plaintext_anywhere {
+        if !self.url.tls {
+            let only_here = !self.trust.plaintext_anywhere;
+            return Ok(Stream::Plain(self.connect(host, *port, only_here).await?));
+        }
+        let stream = match self.proxies.to(host, *port) {
+            None => self.connect(host, *port, false).await?,
+            Some(proxy) => self.tunnel(proxy).await?,
+        };
+        let secured = tls.connect(host, !self.trust.any_certificate, stream).await;
+        let stream = secured.map_err(|source| DialError::Tls { host: host.clone(), source })?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    async fn connect(&self, host: &str, port: u16, only_here: bool) -> Result<TcpStream, DialError> {
+        let resolved = net::resolve(host, port).await;
+        let mut addresses = resolved.map_err(|source| DialError::Resolve { host: host.to_owned(), source })?;
+        if only_here {
             addresses.retain(is_here);
             if addresses.is_empty() {
                 return Err(DialError::Plaintext(self.url.authority.clone()));
@@ -120,14 +157,17 @@ impl Server {
         }
         addresses.shuffle(&mut rand::rng());
         let connected = net::connect(&addresses).await;
-        let address = || format!("{host}:{port}");
-        let stream = connected.map_err(|source| DialError::Connect { address: address(), source })?;
-        if !self.url.tls {
-            return Ok(Stream::Plain(stream));
+        connected.map_err(|source| DialError::Connect { address: format!("{host}:{port}"), source })
+    }
+
+    async fn tunnel(&self, proxy: &Proxy) -> Result<TcpStream, DialError> {
+        let Destination { host, port, .. } = &self.url;
+        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let mut stream = self.connect(&proxy.host, proxy.port, false).await?;
+        match proxy.tunnel(&mut stream, &address).await {
+            Ok(()) => Ok(stream),
+            Err(source) => Err(DialError::Tunnel { address, proxy: proxy.to_string(), source }),
         }
-        let secured = tls.connect(host, !self.trust.any_certificate, stream).await;
-        let stream = secured.map_err(|source| DialError::Tls { host: host.clone(), source })?;
-        Ok(Stream::Tls(Box::new(stream)))
     }
 }
 

@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::failure::Failure;
+use crate::proxy::Proxies;
 use crate::server::{Server, Trust};
 
 /// The server when nobody says which.
@@ -73,7 +74,10 @@ impl Global {
         let roots = ca_file.map(|path| read_certificates(path)).transpose()?.unwrap_or_default();
         let plaintext_anywhere = self.insecure_plaintext || !self.require_tls;
         let trust = Trust { roots, any_certificate: self.insecure, plaintext_anywhere };
-        Server::new(address, trust).map_err(|err| Failure::Usage(format!("the server's address '{address}': {err}")))
+        let invalid = |err| Failure::Usage(format!("the server's address '{address}': {err}"));
+        let server = Server::new(address, trust).map_err(invalid)?;
+        let proxies = Proxies::of_environment().map_err(|(name, err)| Failure::Usage(format!("{name}: {err}")))?;
+        Ok(server.through(proxies))
     }
 
     /// The address that the arguments or the environment name.

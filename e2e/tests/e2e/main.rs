@@ -36,6 +36,8 @@ mod logs;
 mod plaintext;
 #[cfg(test)]
 mod policy;
+#[cfg(test)]
+mod proxy;
 mod public_dispatchers;
 #[cfg(test)]
 mod public_outputs;
