@@ -3,21 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use outbound::tls::Tls;
-use outbound::{Client, Resolver};
 use telemetry::Stop;
 
-use crate::allow::Allow;
 use crate::health::{Endpoint, Health};
 use crate::server::Server;
 use crate::session::{Choice, Credentials, Error, Keeper, Subscription};
-use crate::worker::Worker;
+use crate::worker::{Relayer, Worker};
 
 /// How long attempts that are under way may take when the agent stops.
 pub const GRACE: Duration = Duration::from_secs(25);
 
-/// What an agent is to do. The mode is not among it: this agent makes HTTP requests, and no
-/// server can ask it for anything else.
+/// What an agent is to do. The mode is not among it: this agent makes HTTP requests or runs its
+/// owner's command, and no server can ask it for anything else.
 #[derive(Debug)]
 pub struct Options {
     /// The server.
@@ -28,8 +25,8 @@ pub struct Options {
     pub credentials: Credentials,
     /// What is subscribed to.
     pub subscription: Subscription,
-    /// Which destinations may be called.
-    pub allow: Allow,
+    /// How attempts are made.
+    pub relayer: Relayer,
     /// Where `GET /healthz` is answered.
     pub health_addr: Option<SocketAddr>,
     /// How long attempts under way may take at the end.
@@ -42,7 +39,7 @@ pub struct Options {
 /// When credentials or bucket are refused, or the health address cannot be listened on.
 pub async fn run(options: Options, stop: &Stop) -> anyhow::Result<()> {
     use anyhow::Context as _;
-    let Options { server, transports, credentials, subscription, allow, health_addr, grace } = options;
+    let Options { server, transports, credentials, subscription, relayer, health_addr, grace } = options;
     let health = Health::default();
     let endpoint = match health_addr {
         None => None,
@@ -51,7 +48,7 @@ pub async fn run(options: Options, stop: &Stop) -> anyhow::Result<()> {
             Some(bound.with_context(|| format!("cannot listen on {address} for /healthz"))?)
         }
     };
-    let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System), allow);
+    let worker = Worker::new(relayer);
     let keeper = Keeper::new(server, transports, credentials, subscription, worker.clone(), health);
     // The sessions also stop when one of them fails for good; the helpers end after them.
     let (stop, helpers) = (&stop.child(), Stop::new());

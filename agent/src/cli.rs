@@ -21,6 +21,7 @@ mod logs;
 mod moment;
 mod out;
 mod output;
+mod relayer;
 mod replay;
 mod run;
 mod status;

@@ -3,6 +3,7 @@
 //! - [`Job`] is one attempt to make; its [`Ticket`] leads back to the session that asked.
 //! - `Lanes` start the first attempts of each output in order; retries and other outputs don't wait.
 //! - `request` turns a delivery into a request, as far as the owner's list allows.
+//! - [`Exec`] runs a command instead, where the agent's owner has chosen that.
 //! - `Ledger` knows which attempts are under way or were made but perhaps never reported, so
 //!   that a delivery which comes again after a session was lost is not made twice. It is not
 //!   needed for correctness: delivery is at least once.
@@ -10,29 +11,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::answer::Answer;
 use model::fact::Outcome;
-use outbound::Client;
+use outbound::{Body, Client};
 use telemetry::Stop;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::allow::Allow;
 
+mod exec;
 mod job;
 mod lanes;
 mod ledger;
 mod request;
 
+pub use exec::Exec;
 pub use job::{Attempt, Delivery, Ended, Job, Report, Ticket};
 
 use lanes::Lanes;
 use ledger::{Begun, Ledger};
 
+/// How attempts are made. Its owner has chosen; no server can change it.
+#[derive(Debug)]
+pub enum Relayer {
+    /// By HTTP requests, where the owner's list allows them.
+    Http(Box<Client>, Allow),
+    /// By running a command.
+    Exec(Exec),
+}
+
 /// Makes attempts, for any number of sessions.
 #[derive(Debug)]
 pub struct Worker {
-    client: Client,
-    allow: Allow,
+    relayer: Relayer,
     lanes: Lanes<Job>,
     ledger: Ledger,
     tasks: TaskTracker,
@@ -41,11 +53,10 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that calls what `allow` allows.
-    pub fn new(client: Client, allow: Allow) -> Arc<Self> {
+    /// A worker that makes attempts this way.
+    pub fn new(relayer: Relayer) -> Arc<Self> {
         Arc::new(Self {
-            client,
-            allow,
+            relayer,
             lanes: Lanes::default(),
             ledger: Ledger::default(),
             tasks: TaskTracker::new(),
@@ -80,7 +91,10 @@ impl Worker {
 
     /// Closes connections that nobody needs; never returns.
     pub async fn run(&self) {
-        self.client.run().await;
+        match &self.relayer {
+            Relayer::Http(client, _) => client.run().await,
+            Relayer::Exec(_) => std::future::pending().await,
+        }
     }
 
     /// Stops taking jobs, gives up those that have not started, and waits for the others;
@@ -109,19 +123,30 @@ impl Worker {
         let attempt = delivery.attempt;
         let Begun::Here(under_way) = self.ledger.begin(attempt, ticket, Instant::now()) else { return };
         let started = Instant::now();
-        let (outcome, answer) = match request::make(*delivery, body, &self.allow) {
-            Ok((request, permit)) => {
-                let finished = self.client.send(request, &permit).await;
-                (finished.outcome, finished.answer.map(Arc::new))
-            }
-            Err(reason) => {
-                tracing::warn!(event = %attempt.event, output = %attempt.output, %reason, "attempt not allowed");
-                (Outcome::NotAllowed, None)
-            }
-        };
+        let (outcome, answer) = self.relayer.relay(*delivery, body).await;
         let duration_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
         log(attempt, outcome, duration_ms);
         under_way.finish(Ended { attempt, outcome, duration_ms, answer }, Instant::now());
+    }
+}
+
+impl Relayer {
+    async fn relay(&self, delivery: Delivery, body: Body) -> (Outcome, Option<Arc<Answer>>) {
+        let (client, allow) = match self {
+            Self::Http(client, allow) => (client, allow),
+            Self::Exec(exec) => return (exec.run(delivery, body).await, None),
+        };
+        let Attempt { event, output, .. } = delivery.attempt;
+        match request::make(delivery, body, allow) {
+            Ok((request, permit)) => {
+                let finished = client.send(request, &permit).await;
+                (finished.outcome, finished.answer.map(Arc::new))
+            }
+            Err(reason) => {
+                tracing::warn!(%event, %output, %reason, "attempt not allowed");
+                (Outcome::NotAllowed, None)
+            }
+        }
     }
 }
 

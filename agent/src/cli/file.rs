@@ -1,6 +1,7 @@
 //! `relay.yml`
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::de::{Error, Visitor};
@@ -31,6 +32,28 @@ pub(super) struct File {
     pub(super) group: Option<String>,
     #[serde(default)]
     pub(super) allow: Vec<String>,
+    #[serde(default)]
+    pub(super) relayer: Option<Relayer>,
+}
+
+/// A command to run for each event.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Relayer {
+    #[serde(rename = "type")]
+    pub(super) kind: Kind,
+    pub(super) command: String,
+    #[serde(default, rename = "commandArgs")]
+    pub(super) command_args: Vec<String>,
+    /// In seconds.
+    #[serde(default)]
+    pub(super) timeout: Option<NonZeroU32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    Exec,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -148,10 +171,16 @@ mod tests {
     fn what_is_wrong_is_said_with_line_and_key() {
         check(
             "version: v1\nkey: k\nbukets: []\n",
-            ", line 3: unknown field `bukets`, expected one of `version`, `key`, `secret`, `buckets`, `url`, `ca_file`, `group`, `allow`",
+            ", line 3: unknown field `bukets`, expected one of `version`, `key`, `secret`, `buckets`, `url`, `ca_file`, `group`, `allow`, `relayer`",
         );
         check("version: v1\nbuckets: one\n", ", line 2: buckets: invalid type: string \"one\", expected a sequence");
         check("version: v2\n", ", line 1: version: unknown variant `v2`, expected `v1`");
+        check(
+            "relayer:\n  type: exec\n  comand: bash\n",
+            ", line 3: relayer: unknown field `comand`, expected one of `type`, `command`, `commandArgs`, `timeout`",
+        );
+        check("relayer:\n  type: shell\n", ", line 2: relayer.type: unknown variant `shell`, expected `exec`");
+        check("relayer:\n  type: exec\n", ", line 2: relayer: missing field `command`");
         check("key: k\nsecret: 123456\n", ", line 2: secret: must be text; put it in quotes");
         check("secret:\n  a: 123456\n", ", line 2: secret: invalid type: map, expected text");
     }

@@ -13,8 +13,21 @@ use super::out::{Out, plain};
 use super::output::Kind;
 use super::work::Work;
 use crate::rest::{Bucket, Client, Input, Output, find_bucket};
+use crate::worker::Exec;
+
+/// The destination of outputs that exist for a command: no name of this kind resolves (RFC 2606).
+const COMMAND_DESTINATION: &str = "http://command.invalid/";
+
+const EXAMPLES: &str = "\
+Examples:
+  relay forward 3000
+  relay forward http://localhost:3000/hook -b github
+  relay forward https://crm.example/in -b orders --type public
+  relay forward -b deploys --relayer exec --command 'bash update.sh'
+  relay forward                            serve every output that is configured";
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The URL to forward to; without it every configured output is served
     destination: Option<String>,
@@ -40,11 +53,16 @@ pub(super) async fn run(global: &Global, args: Args, out: &mut Out) -> Result<()
     let Args { destination, bucket, kind, no_agent, keys, work, .. } = args;
     // What is wrong with the command line is said before anything is made.
     super::work::allow(&work.allow)?;
+    let exec = work.relayer.exec(None)?;
+    if exec.is_some() && destination.is_some() {
+        return Err(Failure::Usage("a command is run instead of calling a destination: say one of them".to_owned()));
+    }
     let account = Account::find(global, keys)?;
     let rest = account.rest();
-    let buckets = match &destination {
-        Some(destination) => vec![prepare(&rest, destination, bucket, kind, out).await?],
-        None => show(&rest, bucket.as_deref(), out).await?,
+    let buckets = match (&destination, &exec) {
+        (Some(destination), _) => vec![prepare(&rest, destination, bucket, kind, out).await?],
+        (None, Some(exec)) => vec![prepare_command(&rest, bucket, exec, out).await?],
+        (None, None) => show(&rest, bucket.as_deref(), out).await?,
     };
     if no_agent || (kind == Kind::Public && destination.is_some()) {
         return Ok(());
@@ -52,7 +70,7 @@ pub(super) async fn run(global: &Global, args: Args, out: &mut Out) -> Result<()
     if !out.is_json() {
         out.line("Starting webhook relay agent...")?;
     }
-    Box::pin(work.run(global, &account, buckets)).await
+    Box::pin(work.run(global, &account, buckets, exec)).await
 }
 
 /// Makes what is missing between a public endpoint and the destination; returns the bucket's id.
@@ -66,15 +84,8 @@ async fn prepare(
     let destination = with_scheme(destination);
     let parsed = Destination::parse(&destination).map_err(|err| Failure::Usage(err.to_string()))?;
     let name = bucket.unwrap_or_else(|| bucket_name(&parsed.host));
-    let bucket: Bucket = match find_bucket(&all(rest).await?, &name) {
-        Ok(bucket) => bucket.clone(),
-        Err(_) => rest.post("/v1/buckets", &json!({ "name": name })).await?,
-    };
+    let (bucket, input) = endpoint(rest, &name).await?;
     let path = format!("/v1/buckets/{}", bucket.id);
-    let input: Input = match bucket.inputs.first() {
-        Some(input) => input.clone(),
-        None => rest.post(&format!("{path}/inputs"), &json!({ "name": "Default public endpoint" })).await?,
-    };
     let wanted = |output: &&Output| output.destination == destination && output.internal == kind.is_internal();
     if !bucket.outputs.iter().any(|output| wanted(&output)) {
         let name = output_name(&destination, &bucket.outputs);
@@ -85,6 +96,38 @@ async fn prepare(
     let made = json!({ "bucket": bucket.name, "input": url, "destination": destination });
     out.thing(&made, format_args!("Forwarding: \n{url} -> {destination}"))?;
     Ok(bucket.id)
+}
+
+/// Makes what is missing between a public endpoint and a command; returns the bucket's id. Events
+/// come to agents by an internal output; its destination is one that nothing can call.
+async fn prepare_command(rest: &Client, bucket: Option<String>, exec: &Exec, out: &mut Out) -> Result<String, Failure> {
+    let name = bucket.ok_or_else(|| Failure::Usage("say which bucket: --bucket NAME".to_owned()))?;
+    let (bucket, input) = endpoint(rest, &name).await?;
+    if !bucket.outputs.iter().any(|output| output.internal && !output.disabled) {
+        let name = output_name("exec", &bucket.outputs);
+        let output = json!({ "name": name, "destination": COMMAND_DESTINATION, "internal": true });
+        let _: Value = rest.post(&format!("/v1/buckets/{}/outputs", bucket.id), &output).await?;
+    }
+    let url = input::url(rest, &input);
+    let made = json!({ "bucket": bucket.name, "input": url, "command": exec.program });
+    out.thing(&made, format_args!("Forwarding: \n{url} -> {}", plain(&exec.program)))?;
+    Ok(bucket.id)
+}
+
+/// The bucket of that name, and its first input; made where they are missing.
+async fn endpoint(rest: &Client, name: &str) -> Result<(Bucket, Input), Failure> {
+    let bucket: Bucket = match find_bucket(&all(rest).await?, name) {
+        Ok(bucket) => bucket.clone(),
+        Err(_) => rest.post("/v1/buckets", &json!({ "name": name })).await?,
+    };
+    let input = match bucket.inputs.first() {
+        Some(input) => input.clone(),
+        None => {
+            let path = format!("/v1/buckets/{}/inputs", bucket.id);
+            rest.post(&path, &json!({ "name": "Default public endpoint" })).await?
+        }
+    };
+    Ok((bucket, input))
 }
 
 /// Shows what is configured; returns the ids of the buckets to serve, none meaning all.

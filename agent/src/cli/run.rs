@@ -41,9 +41,10 @@ pub(super) async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     if work.allow.is_empty() {
         work.allow = file.allow;
     }
+    let exec = work.relayer.exec(file.relayer)?;
     let said: Vec<_> = buckets.iter().map(|bucket| bucket.trim().to_owned()).filter(|b| !b.is_empty()).collect();
     let buckets = if said.is_empty() { file.buckets } else { said };
     let account = Account::find(&global, keys)?;
     tracing::info!(server = account.address, "relay agent starting");
-    Box::pin(work.run(&global, &account, buckets)).await
+    Box::pin(work.run(&global, &account, buckets, exec)).await
 }

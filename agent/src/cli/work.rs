@@ -9,12 +9,16 @@ use telemetry::{Stop, stop};
 use super::account::Account;
 use super::failure::Failure;
 use super::global::Global;
+use super::relayer;
 use crate::agent::{self, GRACE, Options};
 use crate::allow::{Allow, Rule};
 use crate::session::{Choice, Subscription};
+use crate::worker::Exec;
 
 /// How many attempts are made at once unless the owner says otherwise.
 const CONCURRENCY_DEFAULT: u32 = 512;
+/// The same for commands: what deploys or restarts something should not run beside itself.
+const COMMANDS_DEFAULT: u32 = 1;
 /// The most that servers grant.
 const CONCURRENCY_MAX: i64 = 4096;
 
@@ -29,15 +33,14 @@ pub(super) struct Work {
     /// URL prefix; may be repeated [default: all but cloud metadata addresses]
     #[arg(long, env = "RELAY_ALLOW", value_name = "DESTINATION", value_delimiter = ',')]
     pub(super) allow: Vec<String>,
-    /// How many attempts are made at once
+    /// How many attempts are made at once [default: 512, or 1 for commands]
     #[arg(
         long,
         env = "RELAY_CONCURRENCY",
         value_name = "N",
-        default_value_t = CONCURRENCY_DEFAULT,
         value_parser = clap::value_parser!(u32).range(1..=CONCURRENCY_MAX)
     )]
-    pub(super) concurrency: u32,
+    pub(super) concurrency: Option<u32>,
     /// Answer GET /healthz here: 200 while a session is open, 503 otherwise
     #[arg(long, env = "RELAY_HEALTH_ADDR", value_name = "ADDRESS")]
     pub(super) health_addr: Option<SocketAddr>,
@@ -47,6 +50,8 @@ pub(super) struct Work {
     /// Open sessions over a WebSocket at once, not only where gRPC is blocked
     #[arg(long, env = "WEBSOCKET_TRANSPORT", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(super) ws: bool,
+    #[command(flatten)]
+    pub(super) relayer: relayer::Args,
 }
 
 impl Work {
@@ -54,13 +59,20 @@ impl Work {
     ///
     /// # Errors
     /// When an argument cannot be used, or the server refuses.
-    pub(super) async fn run(self, global: &Global, account: &Account, buckets: Vec<String>) -> Result<(), Failure> {
+    pub(super) async fn run(
+        self,
+        global: &Global,
+        account: &Account,
+        buckets: Vec<String>,
+        exec: Option<Exec>,
+    ) -> Result<(), Failure> {
+        let credits = self.concurrency.unwrap_or(if exec.is_some() { COMMANDS_DEFAULT } else { CONCURRENCY_DEFAULT });
         let options = Options {
             server: account.session_server(global, self.grpc_url.as_deref())?,
             transports: if self.ws { Choice::WebSocket } else { Choice::Either },
             credentials: account.credentials(),
-            subscription: Subscription { buckets, group: self.group.unwrap_or_default(), credits: self.concurrency },
-            allow: allow(&self.allow)?,
+            subscription: Subscription { buckets, group: self.group.unwrap_or_default(), credits },
+            relayer: relayer::relayer(exec, allow(&self.allow)?),
             health_addr: self.health_addr,
             grace: GRACE,
         };

@@ -34,7 +34,7 @@ pub(super) fn make(delivery: Delivery, body: Body, allow: &Allow) -> Result<(Req
         lock_path: asked.lock_path,
         headers: &headers,
         verify: asked.tls_verification,
-        timeout: timeout(asked.timeout_ms),
+        timeout: timeout_of(asked.timeout_ms),
         keep: Keep::up_to(usize::try_from(answer_bytes_max).unwrap_or(usize::MAX).min(ANSWER_CARRIED_BYTES_MAX)),
         event: attempt.event,
         attempt: attempt.number,
@@ -44,7 +44,8 @@ pub(super) fn make(delivery: Delivery, body: Body, allow: &Allow) -> Result<(Req
     Ok((request, permit))
 }
 
-fn timeout(ms: u32) -> Duration {
+/// How long an attempt may take; 0 ms is the default.
+pub(super) fn timeout_of(ms: u32) -> Duration {
     match ms {
         0 => Duration::from_secs(TIMEOUT_SECONDS_DEFAULT.into()),
         ms => Duration::from_millis(ms.into()).min(Duration::from_secs(TIMEOUT_SECONDS_MAX.into())),

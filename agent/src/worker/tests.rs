@@ -21,7 +21,10 @@ struct Harness {
 impl Harness {
     fn new(allow: &[&str]) -> Self {
         let allow = Allow::new(allow.iter().map(|rule| rule.parse().unwrap()).collect());
-        let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System), allow);
+        let worker = Worker::new(Relayer::Http(
+            Box::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System)),
+            allow,
+        ));
         let (tx, reports) = mpsc::unbounded_channel();
         Self { worker, reports, tx }
     }

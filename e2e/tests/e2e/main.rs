@@ -19,6 +19,8 @@ mod changes;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod exec;
+#[cfg(test)]
 mod fidelity;
 #[cfg(test)]
 mod fidelity_forms;

@@ -14,6 +14,7 @@ use self::dispatcher::{Dispatcher, delivery};
 use super::*;
 use crate::allow::Allow;
 use crate::server::Trust;
+use crate::worker::Relayer;
 
 /// An agent at work.
 struct Agent {
@@ -36,7 +37,8 @@ impl Agent {
         let credentials = Credentials::new("key".into(), "hush".to_owned().into());
         let buckets = buckets.iter().map(|name| (*name).to_owned()).collect();
         let subscription = Subscription { buckets, group: "blue".into(), credits: 4 };
-        let worker = Worker::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System), Allow::default());
+        let client = Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System);
+        let worker = Worker::new(Relayer::Http(Box::new(client), Allow::default()));
         let (stop, health) = (Stop::new(), Health::default());
         let mut keeper = Keeper::new(server, choice, credentials, subscription, worker.clone(), health.clone());
         keeper.with.room = Arc::new(Semaphore::new(room_bytes));
