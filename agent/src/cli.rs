@@ -12,6 +12,7 @@ mod file;
 mod filter;
 mod forward;
 mod global;
+mod help;
 mod input;
 mod inspect;
 mod jq;
@@ -24,6 +25,8 @@ mod output;
 mod relayer;
 mod replay;
 mod run;
+mod service;
+mod shell;
 mod status;
 mod stored;
 mod text;
@@ -34,7 +37,7 @@ mod work;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use failure::Failure;
 
@@ -97,11 +100,19 @@ enum Command {
     Ledger(ledger::Args),
     /// Make any call to the REST API
     Api(api::Args),
+    /// Have the agent run as a service of this machine
+    #[command(subcommand)]
+    Service(service::Command),
+    /// Print the completions of a shell
+    Completion(shell::CompletionArgs),
+    /// Write the man pages
+    Man(shell::ManArgs),
 }
 
 /// Reads the command line, does what it says, and returns the exit code of the process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = help::grouped(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
     let default_filter = match cli.command {
         // Somebody is watching: every attempt gets a line.
         Command::Forward(_) if std::io::stderr().is_terminal() => "info,agent::worker=debug",
@@ -118,7 +129,10 @@ pub fn main() -> ExitCode {
         | Command::Replay(_)
         | Command::WaitFor(_)
         | Command::Ledger(_)
-        | Command::Api(_) => "warn",
+        | Command::Api(_)
+        | Command::Service(_)
+        | Command::Completion(_)
+        | Command::Man(_) => "warn",
     };
     match start(cli, default_filter) {
         Ok(()) => ExitCode::SUCCESS,
@@ -154,6 +168,9 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::WaitFor(args) => wait_for::run(&global, args, &mut out).await,
         Command::Ledger(args) => ledger::run(&global, args, &mut out).await,
         Command::Api(args) => api::run(&global, args).await,
+        Command::Service(command) => service::run(command, &mut out),
+        Command::Completion(args) => shell::completion(&args),
+        Command::Man(args) => shell::man(&args, &mut out),
     }
 }
 

@@ -39,6 +39,12 @@ impl Keys {
         Self { key: set("RELAY_KEY"), secret: set("RELAY_SECRET").map(Secret::from) }
     }
 
+    /// Those that containers of agents are given: `KEY` and `SECRET`.
+    pub(super) fn of_container() -> Self {
+        let set = |name| std::env::var(name).ok();
+        Self { key: set("KEY"), secret: set("SECRET").map(Secret::from) }
+    }
+
     /// Key and secret, if both are there; what is empty is not there.
     pub(super) fn pair(self) -> Option<(String, Secret)> {
         let key = self.key.filter(|key| !key.is_empty())?;

@@ -69,6 +69,16 @@ pub(super) fn timestamp(time: &Value) -> Option<Timestamp> {
     }
 }
 
+/// How long ago it was, in one unit.
+pub(super) fn ago(time: Timestamp, now: Timestamp) -> String {
+    match now.duration_since(time).as_secs().max(0) {
+        seconds @ ..60 => format!("{seconds}s ago"),
+        seconds @ 60..3600 => format!("{}m ago", seconds / 60),
+        seconds @ 3600..86_400 => format!("{}h ago", seconds / 3600),
+        seconds => format!("{}d ago", seconds / 86_400),
+    }
+}
+
 fn local(time: Timestamp, format: &str) -> String {
     time.to_zoned(TimeZone::system()).strftime(format).to_string()
 }
@@ -106,6 +116,11 @@ mod tests {
         for none in [Value::Null, Value::from(0), Value::from(-62_135_596_800_i64), Value::from("0001-01-01T00:00:00Z")]
         {
             assert_eq!(shown(&none), "", "{none}");
+        }
+        let now: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
+        for (seconds, text) in [(59, "59s ago"), (60, "1m ago"), (7200, "2h ago"), (200_000, "2d ago"), (-5, "0s ago")]
+        {
+            assert_eq!(ago(now - SignedDuration::from_secs(seconds), now), text);
         }
     }
 }

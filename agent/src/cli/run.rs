@@ -9,6 +9,7 @@ use super::global::Global;
 use super::work::Work;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The file, usually relay.yml
     #[arg(short, long, env = "RELAY_CONFIG", value_name = "FILE")]
@@ -16,16 +17,31 @@ pub(super) struct Args {
     /// A bucket to serve, by name or id; may be repeated [default: those of the file, or all]
     #[arg(short, long = "bucket", env = "BUCKETS", value_name = "BUCKET", value_delimiter = ',')]
     buckets: Vec<String>,
+    /// What the agent does; this one forwards, and its server can never make it do anything else
+    #[arg(long, value_name = "MODE", default_value = "forward")]
+    mode: Mode,
     #[command(flatten)]
     keys: Keys,
     #[command(flatten)]
     work: Work,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Mode {
+    /// Bring webhooks to destinations
+    Forward,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  relay run -c relay.yml
+  BUCKETS=orders,deploys RELAY_KEY=… RELAY_SECRET=… relay run
+  relay run -b orders --allow localhost:3000 --health-addr 127.0.0.1:9000";
+
 /// What arguments and environment say goes before what the file says, and that before what
 /// `relay login` has stored.
 pub(super) async fn run(global: &Global, args: Args) -> Result<(), Failure> {
-    let Args { config, buckets, keys, mut work } = args;
+    let Args { config, buckets, mode: Mode::Forward, keys, mut work } = args;
     let file = match config.filter(|path| !path.as_os_str().is_empty()) {
         Some(path) => File::read(&path)?,
         None => File::default(),
@@ -33,7 +49,7 @@ pub(super) async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let mut global = global.clone();
     global.url = global.address().map(str::to_owned).or(file.url);
     global.ca_file = global.ca_file.or(file.ca_file);
-    let keys = match keys.pair() {
+    let keys = match keys.pair().or_else(|| Keys::of_container().pair()) {
         Some((key, secret)) => Keys { key: Some(key), secret: Some(secret) },
         None => Keys { key: file.key, secret: file.secret },
     };

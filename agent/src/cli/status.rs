@@ -1,5 +1,8 @@
 //! `relay status`
 
+mod people;
+
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -8,6 +11,7 @@ use super::failure::Failure;
 use super::global::Global;
 use super::out::{Out, plain};
 use crate::rest::Client;
+use people::People;
 
 /// Shows what can be shown and fails with the first thing that is wrong.
 pub(super) async fn run(global: &Global, out: &mut Out) -> Result<(), Failure> {
@@ -19,6 +23,11 @@ pub(super) async fn run(global: &Global, out: &mut Out) -> Result<(), Failure> {
         Ok(_) => Some(all(&account.rest()).await),
         Err(_) => None,
     };
+    let people = match &buckets {
+        Some(Ok(_)) => Some(People::ask(&account.rest()).await),
+        Some(Err(_)) | None => None,
+    };
+    let shown = people.as_ref().and_then(|people| people.as_ref().ok());
     let names = buckets.as_ref().and_then(|found| found.as_ref().ok());
     let names: Option<Vec<_>> = names.map(|found| found.iter().map(|bucket| plain(&bucket.name)).collect());
     if out.is_json() {
@@ -29,6 +38,7 @@ pub(super) async fn run(global: &Global, out: &mut Out) -> Result<(), Failure> {
             "key": account.key,
             "credentials_accepted": names.is_some(),
             "buckets": names,
+            "connected": shown,
         }))?;
     } else {
         let reachable = if config.is_ok() { "reachable" } else { "not reachable" };
@@ -44,10 +54,13 @@ pub(super) async fn run(global: &Global, out: &mut Out) -> Result<(), Failure> {
             let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             out.line(format_args!("Buckets: {list}"))?;
         }
+        if let (Some(people), Some(Ok(buckets))) = (shown, &buckets) {
+            people.show(buckets, Timestamp::now(), out)?;
+        }
     }
     config?;
-    match buckets {
-        Some(Err(failure)) => Err(failure),
-        Some(Ok(_)) | None => Ok(()),
+    match (buckets, people) {
+        (Some(Err(failure)), _) | (_, Some(Err(failure))) => Err(failure),
+        (Some(Ok(_)) | None, Some(Ok(_)) | None) => Ok(()),
     }
 }

@@ -1,7 +1,5 @@
 //! Tests of the command line as such.
 
-use clap::CommandFactory;
-
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
@@ -36,6 +34,15 @@ fn known_lines_are_read() {
         "relay token create --description ci -b one -b two --api-access disabled",
         "relay token update KEY --all-buckets",
         "relay token rm KEY",
+        "relay run -b one -k K -s S --mode forward --ws",
+        "relay forward -b one --relayer exec --command x --command-timeout 5m",
+        "relay logs -b one -f --status failed --from 1h --to 2026-01-31",
+        "relay replay -b one --all --to other --dry-run",
+        "relay wait-for -b one --match method=POST status=sent --timeout 2m",
+        "relay service install -c relay.yml --system --print",
+        "relay service status --name other",
+        "relay completion zsh",
+        "relay man pages",
     ] {
         if let Err(err) = parse(line) {
             panic!("{line}: {err}");
@@ -57,6 +64,13 @@ fn other_lines_are_refused() {
         "relay input create in -b one --header novalue",
         "relay login --admin-file f -k K",
         "relay token update KEY --all-buckets -b one",
+        "relay run --mode tunnel",
+        "relay replay",
+        "relay replay L -b one",
+        "relay logs",
+        "relay service install",
+        "relay service status --name a/b",
+        "relay completion tcsh",
     ] {
         assert!(parse(line).is_err(), "{line}");
     }
@@ -64,7 +78,7 @@ fn other_lines_are_refused() {
 
 #[test]
 fn the_help_lists_exit_codes() {
-    let help = Cli::command().render_help().to_string();
+    let help = help::grouped(Cli::command()).render_help().to_string();
     assert!(help.contains("Exit codes:") && help.contains("3  the server refused"), "{help}");
 }
 

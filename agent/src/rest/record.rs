@@ -120,8 +120,9 @@ pub struct Issued {
 }
 
 /// Servers in Go write an empty list as `null`.
-pub(super) fn or_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+///
+/// # Errors
+/// When it is neither `null` nor what is asked for.
+pub fn or_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
