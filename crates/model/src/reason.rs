@@ -44,8 +44,6 @@ reasons! {
     Throttled = 6, "it waited too long for its turn";
     /// A worker took it by polling.
     Polled = 7, "taken by polling";
-    /// Its owner cancelled it.
-    Cancelled = 8, "cancelled";
     /// The name has no address.
     NoAddress = 20, "the destination's name has no address";
     /// A loopback address.
