@@ -17,10 +17,10 @@ use model::{BucketId, EventId, OutputId};
 use prost::Message;
 use uuid::Uuid;
 
-use crate::Error;
 use crate::keyring::{Keyring, Scope};
 use crate::layout::Layout;
 use crate::publish::{Publication, Publisher};
+use crate::{Error, get};
 
 /// How long an append is tried before its caller is told.
 const APPEND_BUDGET: Duration = Duration::from_secs(4);
@@ -102,14 +102,9 @@ impl Answers {
         output: OutputId,
         at: AnswerRef,
     ) -> Result<Option<Answer>, Error> {
-        let what = "read an answer";
         let stream = self.layout.fact_stream(bucket);
-        let stream = self.context.get_stream_no_info(stream).await.map_err(|e| Error::unavailable(what, e))?;
-        let message = match stream.direct_get(at.sequence).await {
-            Ok(message) => message,
-            Err(e) if e.kind() == async_nats::jetstream::stream::DirectGetErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::unavailable(what, e)),
-        };
+        let message = get::at(&self.context, &stream, at.sequence, "read an answer").await?;
+        let Some(message) = message else { return Ok(None) };
         let unreadable = |e: String| Error::unreadable(format_args!("the answer to event {event}"), e);
         let list = List::decode(message.payload).map_err(|e| unreadable(e.to_string()))?;
         let index = usize::try_from(at.index).unwrap_or(usize::MAX);

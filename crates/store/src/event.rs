@@ -5,7 +5,6 @@ mod meta;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
 use crypto::seal::{self, Kind};
 use model::request::{Chunks, Request};
@@ -13,10 +12,10 @@ use model::{BucketId, EventId, InputId, UnixMs};
 use prost::Message;
 use tokio::sync::Semaphore;
 
-use crate::Error;
 use crate::keyring::{Keyring, Scope};
 use crate::layout::{self, Layout};
 use crate::publish::{Publication, Publisher};
+use crate::{Error, get};
 
 pub use meta::Meta;
 
@@ -150,17 +149,11 @@ impl Events {
     pub async fn at(&self, bucket: BucketId, ephemeral: bool, place: u64) -> Result<Option<Stored>, Error> {
         let what = "read an event";
         let stream = self.layout.event_stream(bucket, ephemeral);
-        let stream = self.context.get_stream_no_info(stream).await.map_err(|e| Error::unavailable(what, e))?;
-        let message = match stream.direct_get(place).await {
-            Ok(message) => message,
-            Err(e) if e.kind() == DirectGetErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::unavailable(what, e)),
-        };
+        let Some(message) = get::at(&self.context, &stream, place, what).await? else { return Ok(None) };
         if message.subject.as_str() != self.layout.event_subject(bucket, ephemeral) {
             return Ok(None);
         }
-        let millis = message.time.unix_timestamp_nanos() / 1_000_000;
-        let stored_at = UnixMs(u64::try_from(millis).unwrap_or(0));
+        let stored_at = get::stored_at(&message);
         Ok(Meta::read(&message.headers).map(|(event, input, meta)| Stored {
             event,
             input,
@@ -200,14 +193,11 @@ impl Events {
         chunks: &Chunks,
         index: usize,
     ) -> Result<Bytes, Error> {
-        let gone = || Error::timed_out("read a piece of a body");
+        let what = "read a piece of a body";
+        let gone = || Error::timed_out(what);
         let sequence = chunks.sequences.get(index).copied().ok_or_else(gone)?;
-        let stream = self
-            .context
-            .get_stream_no_info(self.layout.chunk_stream(ephemeral))
-            .await
-            .map_err(|e| Error::unavailable("read a piece of a body", e))?;
-        let message = stream.direct_get(sequence).await.map_err(|e| Error::unavailable("read a piece of a body", e))?;
+        let stream = self.layout.chunk_stream(ephemeral);
+        let message = get::at(&self.context, stream, sequence, what).await?.ok_or_else(gone)?;
         let scope = Scope::Bucket(bucket);
         let name = scope.to_string();
         let index = u32::try_from(index).map_err(|_| gone())?;
@@ -219,14 +209,10 @@ impl Events {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn last(&self, bucket: BucketId, ephemeral: bool) -> Result<Option<u64>, Error> {
-        let what = "read the last event";
         let stream = self.layout.event_stream(bucket, ephemeral);
-        let stream = self.context.get_stream_no_info(stream).await.map_err(|e| Error::unavailable(what, e))?;
-        match stream.direct_get_last_for_subject(self.layout.event_subject(bucket, ephemeral)).await {
-            Ok(message) => Ok(Some(message.sequence)),
-            Err(e) if e.kind() == DirectGetErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::unavailable(what, e)),
-        }
+        let subject = self.layout.event_subject(bucket, ephemeral);
+        let last = get::last_on(&self.context, &stream, subject, "read the last event").await?;
+        Ok(last.map(|message| message.sequence))
     }
 
     fn sealed(&self, scope: Scope, event: EventId, input: InputId, request: &Request) -> Result<Bytes, Error> {

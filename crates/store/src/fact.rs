@@ -6,16 +6,15 @@ use async_nats::datetime::from_nanos;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
-use async_nats::jetstream::stream::DirectGetErrorKind;
 use futures_util::StreamExt;
 use model::fact::{self, Fact};
 use model::progress::Progress;
 use model::{BucketId, GroupId, OutputId, UnixMs};
 use uuid::Uuid;
 
-use crate::Error;
 use crate::layout::Layout;
 use crate::publish::{Publication, Publisher};
+use crate::{Error, get};
 
 /// How long an append is tried before its caller is told.
 const APPEND_BUDGET: Duration = Duration::from_secs(4);
@@ -152,20 +151,9 @@ impl Facts {
 
     /// The sequence and time of a cursor's last facts.
     pub(crate) async fn last(&self, key: &CursorKey) -> Result<Option<(u64, UnixMs)>, Error> {
-        let what = "read facts";
-        let stream = self
-            .context
-            .get_stream_no_info(self.layout.fact_stream(key.bucket))
-            .await
-            .map_err(|e| Error::unavailable(what, e))?;
-        match stream.direct_get_last_for_subject(self.subject(key)).await {
-            Ok(message) => {
-                let millis = message.time.unix_timestamp_nanos() / 1_000_000;
-                Ok(Some((message.sequence, UnixMs(u64::try_from(millis).unwrap_or(0)))))
-            }
-            Err(e) if e.kind() == DirectGetErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::unavailable(what, e)),
-        }
+        let stream = self.layout.fact_stream(key.bucket);
+        let last = get::last_on(&self.context, &stream, self.subject(key), "read facts").await?;
+        Ok(last.map(|message| (message.sequence, get::stored_at(&message))))
     }
 
     fn subject(&self, key: &CursorKey) -> String {

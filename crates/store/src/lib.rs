@@ -28,6 +28,7 @@ mod error;
 pub mod event;
 pub mod fact;
 pub mod feed;
+mod get;
 mod health;
 pub mod keyring;
 pub mod layout;
