@@ -5,6 +5,8 @@ mod aside;
 
 mod conclusion;
 
+mod configured;
+
 mod parking;
 
 mod wait;
@@ -16,8 +18,8 @@ use std::time::Duration;
 use model::fact::{Ending, Fact, Outcome};
 use model::order::Key;
 use model::reason::Reason;
-use model::record::{Bucket, Output};
-use model::{EventId, GroupId, OutputId, SessionId, UnixMs, retry};
+use model::record::Output;
+use model::{EventId, SessionId, retry};
 use store::answer::Given;
 use store::cursor::{Cursor, PROGRESS_EVERY, Pulled, Receipt};
 use store::fact::CursorKey;
@@ -355,33 +357,6 @@ impl Courier {
                 tokio::time::sleep(RETRY_WAIT).await;
             }
         }
-    }
-
-    /// The output and bucket, when the output takes deliveries now.
-    fn serving(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
-        let is_public = self.key.group == GroupId::PUBLIC;
-        let takes = |output: &Output, bucket: &Bucket| {
-            output.internal != is_public && !output.disabled && output.paused.is_none() && (is_public || bucket.stream)
-        };
-        self.configured().filter(|(output, bucket)| takes(output, bucket))
-    }
-
-    fn configured(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
-        let directory = self.hub.store().directory();
-        let bucket = directory.bucket(self.key.bucket)?.record;
-        let output = match self.key.output {
-            OutputId::NONE => Arc::new(Output::none(&bucket)),
-            id => directory.output(id)?.record,
-        };
-        Some((output, bucket))
-    }
-
-    /// For how long a delivery may be tried, and when the group first attached.
-    fn wanted_by(&self) -> Option<(Duration, UnixMs)> {
-        let directory = self.hub.store().directory();
-        let (output, bucket) = self.configured()?;
-        let since = directory.group(self.key.output, self.key.group).map_or_else(clock::now, |g| g.record.created_at);
-        Some((retry::span(&output, &bucket), since))
     }
 
     fn later(&mut self, what: &str, error: &store::Error) {

@@ -1,0 +1,40 @@
+//! What people configured for the output of a courier's cursor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::record::{Bucket, Output};
+use model::{GroupId, OutputId, UnixMs, retry};
+
+use super::Courier;
+use crate::clock;
+
+impl Courier {
+    /// The output and bucket, when the output takes deliveries now.
+    pub(super) fn serving(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
+        let is_public = self.key.group == GroupId::PUBLIC;
+        let takes = |output: &Output, bucket: &Bucket| {
+            output.internal != is_public && !output.disabled && output.paused.is_none() && (is_public || bucket.stream)
+        };
+        self.configured().filter(|(output, bucket)| takes(output, bucket))
+    }
+
+    /// The output and bucket, as they are configured; `None` when either was deleted.
+    pub(super) fn configured(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
+        let directory = self.hub.store().directory();
+        let bucket = directory.bucket(self.key.bucket)?.record;
+        let output = match self.key.output {
+            OutputId::NONE => Arc::new(Output::none(&bucket)),
+            id => directory.output(id)?.record,
+        };
+        Some((output, bucket))
+    }
+
+    /// For how long a delivery may be tried, and when the group first attached.
+    pub(super) fn wanted_by(&self) -> Option<(Duration, UnixMs)> {
+        let directory = self.hub.store().directory();
+        let (output, bucket) = self.configured()?;
+        let since = directory.group(self.key.output, self.key.group).map_or_else(clock::now, |g| g.record.created_at);
+        Some((retry::span(&output, &bucket), since))
+    }
+}
