@@ -10,25 +10,38 @@ use crate::error::Error;
 use crate::logs::row::Row;
 use crate::{Api, show};
 
+/// Refuses to send again what is kept in memory only.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub(crate) fn check_kept(ephemeral: bool) -> Result<(), Error> {
+    if ephemeral {
+        return Err(Error::Invalid("webhooks of an ephemeral bucket are not kept and cannot be sent again".to_owned()));
+    }
+    Ok(())
+}
+
 /// Appends the event of a delivery again, due to one output; returns its new id.
 ///
 /// # Errors
 /// [`Error::Invalid`] for an event that is kept in memory only; [`Error::NotFound`] when it or the
 /// output is gone; [`Error::Unavailable`].
 pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, output: OutputId) -> Result<EventId, Error> {
-    if row.ephemeral {
-        return Err(Error::Invalid("webhooks of an ephemeral bucket are not kept and cannot be sent again".to_owned()));
-    }
+    check_kept(row.ephemeral)?;
     if output != OutputId::NONE {
         let there = api.directory().output(output).filter(|there| there.record.bucket == bucket.id);
         there.ok_or(Error::NotFound("output"))?;
     }
     let events = api.store().events();
     let (to, event) = (Target::Bucket { bucket: bucket.id, ephemeral: false }, EventId(Uuid::now_v7()));
-    let gone = || Error::NotFound("event");
-    let stored = events.at(row.bucket, false, row.place).await?.filter(|stored| stored.event == row.event);
-    let stored = stored.ok_or_else(gone)?;
-    let mut request = show::request(api, row).await?.ok_or_else(gone)?;
+    let stored = show::stored(api, row).await?.ok_or(Error::NotFound("event"))?;
+    let meta = Meta {
+        outputs: Some(if output == OutputId::NONE { Vec::new() } else { vec![output] }),
+        answer_to: None,
+        origin: Some(row.event),
+        ..stored.meta.clone()
+    };
+    let mut request = show::open(api, row, stored).await?;
     if request.chunks.is_some() {
         let whole = show::body(api, row, &request).await?;
         let mut sequences = Vec::new();
@@ -37,12 +50,6 @@ pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, output: OutputI
         }
         request.chunks = Some(Chunks { sequences });
     }
-    let meta = Meta {
-        outputs: Some(if output == OutputId::NONE { Vec::new() } else { vec![output] }),
-        answer_to: None,
-        origin: Some(row.event),
-        ..stored.meta
-    };
     events.append(to, event, row.input, &meta, &request).await?;
     Ok(event)
 }

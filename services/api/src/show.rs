@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use model::record::Bucket;
 use model::request::Request;
+use store::event::Stored;
 
 use crate::Api;
 use crate::error::Error;
@@ -79,12 +80,27 @@ pub(crate) async fn content(api: &Api, row: &Row, bodies: Bodies) -> Result<Cont
 /// # Errors
 /// As [`log`].
 pub(crate) async fn request(api: &Api, row: &Row) -> Result<Option<Request>, Error> {
-    let events = api.store().events();
-    let Some(stored) = events.at(row.bucket, row.ephemeral, row.place).await? else { return Ok(None) };
-    if stored.event != row.event {
-        return Ok(None);
+    match stored(api, row).await? {
+        Some(stored) => open(api, row, stored).await.map(Some),
+        None => Ok(None),
     }
-    Ok(Some(events.open(row.bucket, stored.event, stored.input, stored.sealed).await?))
+}
+
+/// The event as it lies in the log; `None` when it is no longer kept.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn stored(api: &Api, row: &Row) -> Result<Option<Stored>, Error> {
+    let stored = api.store().events().at(row.bucket, row.ephemeral, row.place).await?;
+    Ok(stored.filter(|stored| stored.event == row.event))
+}
+
+/// Opens it.
+///
+/// # Errors
+/// [`Error::Internal`] for what cannot be opened.
+pub(crate) async fn open(api: &Api, row: &Row, stored: Stored) -> Result<Request, Error> {
+    Ok(api.store().events().open(row.bucket, stored.event, stored.input, stored.sealed).await?)
 }
 
 /// The whole body, put together where it lies in pieces.

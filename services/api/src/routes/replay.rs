@@ -19,7 +19,7 @@ use crate::logs::query;
 use crate::replay::{Plan, Replay};
 use crate::request::{At, Body};
 use crate::shape::Fields;
-use crate::{Api, own, write};
+use crate::{Api, own, resend, write};
 
 /// A replay.
 #[derive(Serialize)]
@@ -50,9 +50,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
     let fields = body.fields()?;
     fields.refuse_unsupported(&["resign"])?;
     let bucket = bucket_of(&api, &caller, fields.text("bucket", LABEL_BYTES_MAX)?)?.record;
-    if bucket.ephemeral {
-        return Err(Error::Invalid("webhooks of an ephemeral bucket are not kept and cannot be sent again".to_owned()));
-    }
+    resend::check_kept(bucket.ephemeral)?;
     let output = fields.text("output", LABEL_BYTES_MAX)?.filter(|text| !text.is_empty());
     let output = output.map(|text| output_of(&api, &bucket, text)).transpose()?;
     let mut filter = asked(&fields)?.filter(&api, &bucket)?;
