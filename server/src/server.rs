@@ -104,8 +104,9 @@ impl Server {
         };
         let driver_stop = groups.back.stop();
         groups.back.spawn("the store", async move { driver.run(&driver_stop).await });
-        readiness.store_opened(store.health().clone());
         front.open(start_roles(&options, &store, url, &data_path, groups)?);
+        // Only now: who is told that we are ready asks at once.
+        readiness.store_opened(store.health().clone());
 
         if options.roles.has(Role::Auth) {
             let durability = options.durability();
