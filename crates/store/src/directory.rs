@@ -125,6 +125,12 @@ impl Directory {
         all
     }
 
+    /// The keys of a bucket's records that this process could not open, because they were written
+    /// while the bucket was being deleted, by a process that still had its data key.
+    pub fn unopened_of(&self, bucket: BucketId) -> Vec<Key> {
+        self.maps().unopened_of(bucket).cloned().collect()
+    }
+
     /// The token of that id.
     pub fn token(&self, id: TokenId) -> Option<Versioned<Token>> {
         self.maps().tokens.get(&id).cloned()

@@ -10,6 +10,7 @@ use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, Integration
 use serde::de::DeserializeOwned;
 
 use super::{Key, Revision, Versioned};
+use crate::keyring::Scope;
 
 /// Everything that is configured.
 #[derive(Default)]
@@ -26,6 +27,8 @@ pub(super) struct Maps {
     pub(super) crons: HashMap<CronId, Versioned<Cron>>,
     inputs_by_bucket: HashMap<BucketId, HashSet<InputId>>,
     outputs_by_bucket: HashMap<BucketId, HashSet<OutputId>>,
+    /// Records that are there and could not be opened: their bucket is being deleted.
+    unopened: HashMap<BucketId, HashSet<Key>>,
     inputs_by_host: HashMap<String, HashSet<InputId>>,
     domains_by_name: HashMap<String, DomainId>,
 }
@@ -63,8 +66,23 @@ impl Maps {
         Ok(())
     }
 
+    /// Notes that the record under a key of a bucket could not be opened.
+    pub(super) fn note_unopened(&mut self, key: &Key) {
+        if let Scope::Bucket(bucket) = key.scope() {
+            self.unopened.entry(bucket).or_default().insert(key.clone());
+        }
+    }
+
+    /// The keys of a bucket's records that could not be opened.
+    pub(super) fn unopened_of(&self, bucket: BucketId) -> impl Iterator<Item = &Key> {
+        self.unopened.get(&bucket).into_iter().flatten()
+    }
+
     /// Removes what lies under a key.
     pub(super) fn remove(&mut self, key: &Key) {
+        if let Scope::Bucket(bucket) = key.scope() {
+            remove_from(&mut self.unopened, &bucket, key);
+        }
         match key {
             Key::Account(id) => drop(self.accounts.remove(id)),
             Key::Bucket(id) => drop(self.buckets.remove(id)),

@@ -79,7 +79,10 @@ impl Directory {
                 Ok(json) => self.put(&key, &json, entry.revision),
                 Err(error @ Error::Unavailable { .. }) => return Err(error),
                 // One bad record must not take the others away.
-                Err(error) => warn!(%key, %error, "a record of the directory is left out"),
+                Err(error) => {
+                    warn!(%key, %error, "a record of the directory is left out");
+                    self.inner.maps.write().unwrap_or_else(PoisonError::into_inner).note_unopened(&key);
+                }
             },
             Operation::Delete | Operation::Purge => {
                 self.inner.maps.write().unwrap_or_else(PoisonError::into_inner).remove(&key);

@@ -184,6 +184,8 @@ impl<'a> Parts<'a> {
 }
 
 async fn delete_parts(directory: &Directory, bucket: BucketId) -> Result<(), Error> {
+    let unopened = directory.unopened_of(bucket).into_iter();
+    in_parallel(unopened.map(|key| async move { Ok(directory.delete(&key).await?) })).await?;
     let crons = directory.crons().into_iter().filter(|cron| cron.record.bucket == bucket);
     in_parallel(crons.map(|cron| async move { Ok(directory.delete(&cron.record.key()).await?) })).await?;
     let groups = directory.groups().into_iter().filter(|group| group.record.bucket == bucket);
