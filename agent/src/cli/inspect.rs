@@ -103,6 +103,9 @@ fn time_line(attempt: &Attempt) -> String {
         let _ = write!(line, " {status_code}");
     }
     let _ = write!(line, "  {duration_ms} ms");
+    if let Some(group) = rest.get("group").and_then(Value::as_str) {
+        let _ = write!(line, "  by {}", plain(group));
+    }
     if let Some(reason) = rest.get("reason").or_else(|| rest.get("error")).and_then(Value::as_str) {
         let _ = write!(line, "  {}", plain(reason));
     }
@@ -125,7 +128,7 @@ mod tests {
             "method": "POST", "extra_path": "/a", "raw_query": "x=1", "headers": {"A": ["1", "2"], "B": "\u{1b}[31m"},
             "body": "line 1\nline 2\u{7}", "response_body": "bm8=", "response_headers": {"C": ["3"]}, "retries": 1,
             "duration_ms": 12, "created_at": 1_769_860_800,
-            "attempts": [{"number": 1, "at": 0, "outcome": "timed_out", "duration_ms": 30_000},
+            "attempts": [{"number": 1, "at": 0, "outcome": "timed_out", "duration_ms": 30_000, "group": "night"},
                 {"number": 2, "at": 0, "outcome": "answered", "status_code": 503, "duration_ms": 12, "reason": "busy"}],
         }))
         .unwrap();
@@ -135,7 +138,7 @@ mod tests {
             "Took:      12 ms, 2 attempts\n",
             "Request\n  POST /a?x=1\n  A: 1\n  A: 2\n  B:  [31m\n\n  line 1\n  line 2 \n",
             "Answer\n  503\n  C: 3\n\n  no\n",
-            "   1    timed out  30000 ms\n",
+            "   1    timed out  30000 ms  by night\n",
             "   2    answered 503  12 ms  busy\n",
         ] {
             assert!(page.contains(part), "{part:?} in\n{page}");

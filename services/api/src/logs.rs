@@ -3,7 +3,8 @@
 //!
 //! The cast:
 //!
-//! - `row` is a delivery as it stands, and what a fact makes of it; `status` is how it stands.
+//! - `row` is a delivery as it stands, and what a fact makes of it; `status` is how it stands;
+//!   `attempt` is each try at it.
 //! - `table` is how rows lie in SQLite; a file of another version is deleted and filled anew.
 //! - `fold` is the one writer. It takes what the store's feed tells, in batches.
 //! - `query` reads single rows and pages; `count` counts them.
@@ -13,6 +14,7 @@
 //! processes each have their own. It holds ids, times, sizes and codes, and nothing that is sealed
 //! or that somebody wrote.
 
+pub(crate) mod attempt;
 pub(crate) mod count;
 mod fold;
 pub(crate) mod query;

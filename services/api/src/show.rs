@@ -4,12 +4,14 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use model::record::Bucket;
 use model::request::Request;
+use model::{GroupId, OutputId};
 use store::event::Stored;
 
 use crate::Api;
 use crate::error::Error;
+use crate::logs::attempt;
 use crate::logs::row::Row;
-use crate::shape::log::{Content, Log};
+use crate::shape::log::{Content, Log, Tried};
 
 /// How many logs of a page are opened side by side.
 const SIDE_BY_SIDE_MAX: usize = 16;
@@ -52,7 +54,27 @@ pub(crate) async fn log(api: &Api, bucket: &Bucket, row: &Row, bodies: Bodies) -
     Ok(shown(api, bucket, row, content))
 }
 
-/// The same with what was opened already.
+/// A log as it is read by itself: whole, with each attempt.
+///
+/// # Errors
+/// As [`log`].
+pub(crate) async fn whole(api: &Api, bucket: &Bucket, row: &Row) -> Result<Log, Error> {
+    let id = row.id;
+    let attempts = api.logs().read(move |connection| attempt::of(connection, id)).await?;
+    let tried = attempts.iter().map(|attempt| Tried::new(attempt, group(api, row.output, attempt.group)));
+    Ok(log(api, bucket, row, Bodies::Whole).await?.with_attempts(tried.collect()))
+}
+
+/// The name of a group on an output.
+fn group(api: &Api, output: OutputId, id: GroupId) -> String {
+    match api.directory().group(output, id) {
+        Some(group) => group.record.name.clone(),
+        None if id == GroupId::PUBLIC => "public".to_owned(),
+        None => id.to_string(),
+    }
+}
+
+/// A log with what was opened already.
 pub(crate) fn shown(api: &Api, bucket: &Bucket, row: &Row, content: Content) -> Log {
     let output = api.directory().output(row.output);
     Log::new(row, bucket.account, output.as_ref().map(|output| &*output.record), content)

@@ -31,6 +31,12 @@ pub(crate) fn day(at: UnixMs) -> String {
     format!("{:04}-{:02}-{:02}", moment.year(), u8::from(moment.month()), moment.day())
 }
 
+/// A moment as in RFC 3339, in UTC, to the millisecond.
+pub(crate) fn moment(at: UnixMs) -> String {
+    let at = i64::try_from(at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    format!("{:.3}", at.unwrap_or_default())
+}
+
 /// A moment and how long it lasts, in milliseconds.
 fn read(field: &str, text: &str) -> Result<(UnixMs, u64), Error> {
     let parse = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
@@ -56,6 +62,7 @@ mod tests {
         assert_eq!(until("to", "2026-01-31T00:00:00Z").unwrap(), UnixMs(midnight + 1));
         assert_eq!(from("from", "1969-12-31").unwrap(), UnixMs(0));
         assert_eq!(day(UnixMs(midnight)), "2026-01-31");
+        assert_eq!(moment(UnixMs(midnight + 5)), "2026-01-31T00:00:00.005Z");
         for text in ["", "yesterday", "2026-02-30", "2026-01-31 00:00", "1769817600"] {
             assert!(from("from", text).is_err(), "{text}");
         }

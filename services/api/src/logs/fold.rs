@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::row::{Course, Due};
 use super::status::Endings;
-use super::{Change, Cursor, table};
+use super::{Change, Cursor, attempt, table};
 
 /// How many rows are deleted in one statement, so that none keeps the file for long.
 const SWEEP_ROWS_MAX: usize = 20_000;
@@ -298,11 +298,12 @@ fn put_fact(
              answer_sequence = excluded.answer_sequence, answer_index = excluded.answer_index, \
              answer_bytes = excluded.answer_bytes, updated_ms = excluded.updated_ms, fact = excluded.fact",
     )?;
+    let delivery = DeliveryId::of(key.event, key.output);
     let values = params![
         key.bucket.0,
         key.event.0,
         key.output.0,
-        DeliveryId::of(key.event, key.output).0,
+        delivery.0,
         expires_at.0,
         status as u8,
         course.endings.0,
@@ -317,7 +318,8 @@ fn put_fact(
         course.updated_at.0,
         sequence,
     ];
-    put.execute(values).map(drop)
+    put.execute(values)?;
+    attempt::put(transaction, delivery, group, fact)
 }
 
 /// How a delivery went so far, and the groups that have a further attempt before them.

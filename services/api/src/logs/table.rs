@@ -15,7 +15,7 @@ use super::row::{Course, Row};
 use super::status::{Endings, Status};
 
 /// The version of the tables: raised with every change to them or to what is put in them.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How long a connection waits for the one that writes.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -51,6 +51,18 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
     CREATE UNIQUE INDEX log_id ON log (id);
     CREATE INDEX log_expiry ON log (expires_ms);
+    CREATE TABLE attempt (
+        delivery BLOB NOT NULL REFERENCES log (id) ON DELETE CASCADE,
+        \"group\" BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        duration_ms INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        status_code INTEGER NOT NULL,
+        reason INTEGER NOT NULL,
+        next_ms INTEGER,
+        PRIMARY KEY (delivery, \"group\", number)
+    ) WITHOUT ROWID;
     CREATE TABLE position (
         source TEXT PRIMARY KEY,
         made_at INTEGER NOT NULL,
@@ -103,6 +115,8 @@ fn try_open(path: &Path) -> rusqlite::Result<Option<Connection>> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // Enough for the file to stay whole; what is lost is read again.
     connection.pragma_update(None, "synchronous", "normal")?;
+    // Attempts go with their delivery.
+    connection.pragma_update(None, "foreign_keys", true)?;
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version == VERSION {
         return Ok(Some(connection));

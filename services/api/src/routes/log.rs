@@ -17,8 +17,7 @@ use crate::logs::row::Row;
 use crate::logs::status::Status;
 use crate::request::At;
 use crate::shape::log::Log;
-use crate::show::{self, Bodies};
-use crate::{Api, own, when};
+use crate::{Api, own, show, when};
 
 /// What a list of logs may be told.
 #[derive(Debug, Default, Deserialize)]
@@ -109,7 +108,7 @@ pub(super) async fn list(
 /// `GET /v1/logs/{id}`
 pub(super) async fn get(State(api): State<Api>, caller: Caller, At(id): At<DeliveryId>) -> Result<Response, Error> {
     let (bucket, row) = find(&api, &caller, id).await?;
-    Ok(Json(show::log(&api, &bucket.record, &row, Bodies::Whole).await?).into_response())
+    Ok(Json(show::whole(&api, &bucket.record, &row).await?).into_response())
 }
 
 /// `GET /v1/buckets/{id}/logs/{logId}`
@@ -123,7 +122,7 @@ pub(super) async fn get_in_bucket(
     if bucket.record.id != bucket_id {
         return Err(NOT_FOUND);
     }
-    Ok(Json(show::log(&api, &bucket.record, &row, Bodies::Whole).await?).into_response())
+    Ok(Json(show::whole(&api, &bucket.record, &row).await?).into_response())
 }
 
 const NOT_FOUND: Error = Error::NotFound("log");

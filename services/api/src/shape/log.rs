@@ -1,5 +1,7 @@
 //! Logs as JSON: one is one delivery.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -11,7 +13,9 @@ use model::{AccountId, BucketId, DeliveryId, EventId, InputId, OutputId};
 use serde::{Serialize, Serializer};
 
 use super::header::Headers;
+use crate::logs::attempt::Attempt;
 use crate::logs::row::Row;
+use crate::when;
 
 /// What was received and what was answered, opened.
 #[derive(Debug, Default)]
@@ -22,6 +26,42 @@ pub(crate) struct Content {
     pub(crate) answer: Option<Answer>,
     /// How much of an answer's body is shown, in bytes: all of one that is no larger, or nothing.
     pub(crate) answer_bytes_max: usize,
+}
+
+/// One try at a delivery: ours, as all that it has.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tried {
+    number: u32,
+    /// The group of agents that made it, by its name; `public` for the relay itself, and the id of a
+    /// group that is gone.
+    group: String,
+    started_at: String,
+    /// When its outcome was known.
+    at: String,
+    duration_ms: u32,
+    outcome: String,
+    status_code: u16,
+    reason: &'static str,
+    /// When the next one is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_at: Option<String>,
+}
+
+impl Tried {
+    /// Shows an attempt of the group of this name.
+    pub(crate) fn new(attempt: &Attempt, group: String) -> Self {
+        Self {
+            number: attempt.number,
+            group,
+            started_at: when::moment(attempt.at.minus(Duration::from_millis(attempt.duration_ms.into()))),
+            at: when::moment(attempt.at),
+            duration_ms: attempt.duration_ms,
+            outcome: attempt.outcome.clone(),
+            status_code: attempt.status_code,
+            reason: Reason::of(attempt.reason).map_or("", Reason::text),
+            next_at: attempt.next_at.map(when::moment),
+        }
+    }
 }
 
 /// A log.
@@ -56,6 +96,9 @@ pub(crate) struct Log {
     /// Ours: the size of the whole answer.
     response_body_bytes: u64,
     retries: u32,
+    /// Ours: each attempt, oldest first; only where one log is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<Vec<Tried>>,
     duration_ms: u32,
     ip_address: String,
     ephemeral: bool,
@@ -104,6 +147,7 @@ impl Log {
             response_headers: texts(&answered.headers),
             response_body_bytes: row.course.answer.map_or(0, |answer| answer.body_bytes),
             retries: row.course.attempts.saturating_sub(1),
+            attempts: None,
             duration_ms: row.course.duration_ms,
             ip_address: request.peer,
             ephemeral: row.ephemeral,
@@ -118,6 +162,11 @@ impl Log {
             updated_at: row.course.updated_at.max(row.received_at()).seconds(),
             deleted_at: 0,
         }
+    }
+
+    /// The same with its attempts.
+    pub(crate) fn with_attempts(self, attempts: Vec<Tried>) -> Self {
+        Self { attempts: Some(attempts), ..self }
     }
 }
 

@@ -155,6 +155,12 @@ async fn a_log_shows_what_came_and_what_became_of_it() {
     bench.until(event, "sent").await;
     let log = bench.log(event).await;
     assert_eq!((&log["status_code"], &log["retries"], &log["duration_ms"]), (&json!(201), &json!(1), &json!(12)));
+    let tried = |of: &Value| [&of["number"], &of["outcome"], &of["status_code"], &of["next_at"]].map(Value::clone);
+    let tried: Vec<_> = log["attempts"].as_array().unwrap().iter().map(tried).collect();
+    let answered = |number: u32, code: u16| [json!(number), json!("answered"), json!(code), json!(null)];
+    let refused = [json!(1), json!("refused"), json!(0), json!("1970-01-01T00:00:00.001Z")];
+    assert_eq!(tried, [refused, answered(1, 500), answered(2, 201)]);
+    assert_eq!(log["attempts"][0]["group"], Uuid::from_u128(7).to_string(), "it has no record here");
     let path = format!("/v1/buckets/{}/logs/{}", bench.bucket, id(&log));
     assert_eq!(bench.client.get(&path).await.json(200), log);
 }
