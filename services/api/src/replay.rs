@@ -173,9 +173,8 @@ impl Replay {
     }
 
     async fn send(&self, api: &Api, row: &Row) {
-        let output = self.plan.output.unwrap_or(row.output);
         loop {
-            match resend::again(api, &self.plan.bucket, row, output).await {
+            match resend::again(api, &self.plan.bucket, row, self.plan.output).await {
                 Ok(_) => {
                     self.done.fetch_add(1, Ordering::Relaxed);
                     return;

@@ -93,12 +93,10 @@ pub(super) async fn act(
         "" | "skip" | "force" => {}
         _ => return Err(fields.invalid("process_policy", "must be skip or force")),
     }
-    let output = match fields.text("output", LABEL_BYTES_MAX)?.filter(|text| !text.is_empty()) {
-        Some(text) => output_of(&api, &bucket.record, text)?,
-        None => row.output,
-    };
-    let event = resend::again(&api, &bucket.record, &row, output).await?;
-    Ok(Json(Done { id: DeliveryId::of(event, output), status: "resent" }))
+    let output = fields.text("output", LABEL_BYTES_MAX)?.filter(|text| !text.is_empty());
+    let output = output.map(|text| output_of(&api, &bucket.record, text)).transpose()?;
+    let id = resend::again(&api, &bucket.record, &row, output).await?;
+    Ok(Json(Done { id, status: "resent" }))
 }
 
 /// Whose facts are written for what comes over REST.

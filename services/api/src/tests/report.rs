@@ -123,6 +123,24 @@ async fn a_large_body_is_sent_again_whole() {
 }
 
 #[tokio::test]
+async fn what_was_withheld_goes_to_the_outputs_once_it_is_asked_for() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    let outputs = format!("/v1/buckets/{}/outputs", bench.bucket);
+    let off = json!({ "name": "off", "destination": "http://localhost/off", "internal": true, "disabled": true });
+    bench.client.post(&outputs, off).await.json(201);
+    let event = bench.receive_with("1", Meta { withheld: true, ..Meta::default() }, Some(Vec::new())).await;
+    let path = format!("/v1/logs/{}", DeliveryId::of(event, OutputId::NONE));
+    assert_eq!(bench.client.get(&path).await.json(200)["status"], "rejected");
+    let done = bench.client.post(&format!("{path}/action"), json!({ "action": "resend" })).await.json(200);
+    let again = format!("/v1/logs/{}", done["id"].as_str().unwrap());
+    eventually("it is there", async || bench.client.get(&again).await.status == 200).await;
+    let log = bench.client.get(&again).await.json(200);
+    assert_eq!((&log["output_id"], &log["status"]), (&json!(bench.output), &json!("received")));
+    assert_eq!(bench.list("").await.json(200)["total"], 2, "nothing for the output that is disabled");
+}
+
+#[tokio::test]
 async fn what_is_kept_in_memory_only_is_not_sent_again() {
     let house = House::new().await;
     let bench = Bench::with(&house, json!({ "ephemeral": true })).await;
