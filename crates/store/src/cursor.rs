@@ -269,16 +269,30 @@ impl Cursor {
         self.lost
     }
 
-    /// Detaches: stops listening, and gives back `receipts` in this order and whatever else had
-    /// been given out, so that another process gets it at once.
-    pub async fn release(mut self, receipts: Vec<Receipt>) {
+    /// Stops asking, and returns what had been given out unheard, to be given back by
+    /// [`Cursor::release`] behind what is in hand.
+    pub async fn stop_asking(&mut self) -> Vec<Receipt> {
+        self.pulls.close().await
+    }
+
+    /// Waits until another process asks whether someone works with the cursor, and says so. It
+    /// must be waited for as long as anything is in hand: whoever finds the cursor free takes
+    /// over what is not acknowledged.
+    pub async fn say_held(&mut self) {
+        match self.held.next().await {
+            Some(question) => consumer::say_held(&self.store, question).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Detaches, and gives back what has not ended, in this order, so that another process gets it
+    /// at once. [`Cursor::stop_asking`] goes before.
+    pub async fn release(mut self, receipts: impl IntoIterator<Item = Receipt>) {
         // Nobody needs to hear that we are gone; not hearing us says it.
         let _ = self.held.unsubscribe().await;
-        let client = self.store.inner.client.clone();
-        let unheard = self.pulls.close().await;
-        for receipt in receipts.into_iter().chain(unheard) {
+        for receipt in receipts {
             // What cannot be given back now comes again after the acknowledgement wait.
-            let _ = client.publish(receipt.0, Bytes::from_static(b"-NAK")).await;
+            let _ = self.give_back(&receipt, Duration::ZERO).await;
         }
     }
 

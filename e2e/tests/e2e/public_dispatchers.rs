@@ -1,8 +1,10 @@
 //! Public outputs of several dispatchers: they share them out, and take over from each other.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use e2e::process::holds_port;
-use e2e::{Bucket, Destination, Ledger, Log, Server, World, story};
+use e2e::{Arrival, Bucket, Destination, Ledger, Log, Reply, Server, World, story};
 use model::OutputId;
 use model::fact::Ending;
 use serde_json::json;
@@ -11,6 +13,8 @@ use crate::straight::send;
 
 /// So many that each dispatcher has some of them, but for one run in two thousand million.
 const OUTPUTS: usize = 32;
+/// For so long a slow destination thinks: longer than it takes another dispatcher to come.
+const SLOW: Duration = Duration::from_secs(8);
 
 /// A relay with two dispatchers and nobody else to deliver.
 struct Pair {
@@ -107,6 +111,32 @@ async fn when_each_is_restarted_in_turn_everything_arrives_once() {
         }
         for (output, destination) in &pair.outputs {
             // Not always in order: while an output moves, two dispatchers share its cursor.
+            let balance = ledger.close(&destination.arrivals());
+            assert!(balance.lost.is_empty() && balance.duplicates == 0, "{output}: {balance}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_attempt_of_one_that_stops_is_left_to_it() {
+    story(async |world: &World| {
+        let mut pair = Pair::new(world).await?;
+        for (_, destination) in &pair.outputs {
+            let slow = |arrival: &Arrival| arrival.number() == Some(1);
+            destination.replies(move |arrival| if slow(arrival) { Reply::Late(SLOW, 200) } else { Reply::Status(200) });
+        }
+        let mut ledger = pair.send([1]).await?;
+        for (_, destination) in &pair.outputs {
+            destination.receives_number(1).await?;
+        }
+        // While its attempts go on, the other takes its outputs.
+        pair.dispatchers[0].process().terminate()?;
+        ledger.merge(pair.send([2]).await?);
+        assert!(pair.dispatchers[0].process_mut().exit().await?.success());
+        pair.until_sent(2).await?;
+        for (output, destination) in &pair.outputs {
             let balance = ledger.close(&destination.arrivals());
             assert!(balance.lost.is_empty() && balance.duplicates == 0, "{output}: {balance}");
         }

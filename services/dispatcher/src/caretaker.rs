@@ -103,7 +103,8 @@ async fn expire(hub: &Hub, key: CursorKey, span: Duration, since: UnixMs) -> Res
     let mut round = Round { span, young: Vec::new(), young_until: None, expired: HashSet::new() };
     let done = Box::pin(round.take_all(hub, &mut cursor)).await;
     let Round { young, young_until, expired, .. } = round;
-    cursor.release(young).await;
+    let unheard = cursor.stop_asking().await;
+    cursor.release(young.into_iter().chain(unheard)).await;
     done?;
     if !expired.is_empty() {
         let (output, group, expired) = (key.output, key.group, expired.len());

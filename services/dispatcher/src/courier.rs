@@ -94,8 +94,9 @@ pub(crate) async fn run(
     let Some(mut cursor) = courier.attach(&mut rx).await else { return };
     courier.adopt(&cursor);
     courier.work(&mut cursor, &mut rx).await;
-    courier.finish(&cursor, &mut rx).await;
-    cursor.release(courier.book.into_receipts()).await;
+    let unheard = cursor.stop_asking().await;
+    courier.finish(&mut cursor, &mut rx).await;
+    cursor.release(courier.book.into_receipts().into_iter().chain(unheard)).await;
 }
 
 impl Courier {
@@ -163,7 +164,7 @@ impl Courier {
     }
 
     /// Lets what is in hand end, within the grace, and brings the last facts into the log.
-    async fn finish(&mut self, cursor: &Cursor, rx: &mut mpsc::UnboundedReceiver<ToCourier>) {
+    async fn finish(&mut self, cursor: &mut Cursor, rx: &mut mpsc::UnboundedReceiver<ToCourier>) {
         if let Some((event, _)) = self.handing.take() {
             self.withdraw(event);
             self.book.put_back(event);
@@ -174,6 +175,8 @@ impl Courier {
                 () = sleep_until(end) => return,
                 Some(told) = rx.recv() => self.told(told),
                 Some(concluded) = self.conclusions.appended() => self.concluded(cursor, concluded).await,
+                // Whoever comes to the cursor meanwhile leaves us what we have in hand.
+                () = cursor.say_held() => {}
             }
         }
     }

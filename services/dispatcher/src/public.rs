@@ -45,8 +45,8 @@ struct Public {
     joined: HashMap<OutputId, CursorKey>,
     /// Those whose group could not be noted; they are looked at again.
     again: HashSet<OutputId>,
-    /// Who was there when everything was looked at.
-    dispatchers: Vec<DispatcherId>,
+    /// Who was there when everything was looked at; `None` when it never was.
+    dispatchers: Option<Vec<DispatcherId>>,
 }
 
 /// Serves the outputs that fall to this dispatcher until it stops; then lets the attempts under way
@@ -59,7 +59,7 @@ pub(crate) async fn run(hub: &Hub, attempts: Arc<Attempts>) {
         session: session.clone(),
         joined: HashMap::new(),
         again: HashSet::new(),
-        dispatchers: Vec::new(),
+        dispatchers: None,
     };
     let stop = hub.stop().clone();
     let serving = stop.or(public.serve());
@@ -132,14 +132,11 @@ impl Public {
     async fn look_at_dispatchers(&mut self) {
         let mut dispatchers = self.hub.store().presence().dispatchers();
         dispatchers.sort_unstable();
-        if dispatchers != self.dispatchers {
-            self.dispatchers = dispatchers;
+        if self.dispatchers.as_ref() != Some(&dispatchers) {
+            let count = dispatchers.len();
+            self.dispatchers = Some(dispatchers);
             self.look_at_all().await;
-            info!(
-                dispatchers = self.dispatchers.len(),
-                outputs = self.joined.len(),
-                "the public outputs were shared out"
-            );
+            info!(dispatchers = count, outputs = self.joined.len(), "the public outputs were shared out");
         }
     }
 
@@ -176,7 +173,10 @@ impl Public {
     fn wanted(&self, output: OutputId) -> Option<(CursorKey, Group)> {
         let output = self.directory().output(output)?.record;
         let bucket = self.directory().bucket(output.bucket)?.record;
-        if output.internal || output.disabled || !share::falls_to(self.hub.id(), output.id, &self.dispatchers) {
+        if output.internal
+            || output.disabled
+            || !share::falls_to(self.hub.id(), output.id, self.dispatchers.as_deref()?)
+        {
             return None;
         }
         let (id, bucket, ephemeral) = (GroupId::PUBLIC, bucket.id, bucket.ephemeral);

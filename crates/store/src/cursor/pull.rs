@@ -10,11 +10,15 @@ use async_nats::{Client, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use model::{EventId, InputId, UnixMs};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::{PULL_BYTES_MAX, Receipt};
 use crate::Error;
 use crate::event::Meta;
+
+/// How long it may take NATS to take a subscription away.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// What NATS says to a cursor.
 pub(super) enum Signal {
@@ -88,17 +92,22 @@ impl Pulls {
         self.replies.next().await.map(signal)
     }
 
-    /// Stops listening, and returns what had been given out unheard.
-    pub(super) async fn close(mut self) -> Vec<Receipt> {
-        if self.replies.unsubscribe().await.is_err() {
-            return Vec::new();
-        }
+    /// Stops listening, and returns what had been given out unheard: also what was on its way while
+    /// NATS took the subscription away, unless the connection fails.
+    pub(super) async fn close(&mut self) -> Vec<Receipt> {
         let mut unheard = Vec::new();
-        while let Some(message) = self.replies.next().await {
-            if let Signal::Message(message) = signal(message) {
-                unheard.push(message.receipt);
-            }
+        if self.replies.drain().await.is_err() {
+            return unheard;
         }
+        let all = async {
+            while let Some(message) = self.replies.next().await {
+                if let Signal::Message(message) = signal(message) {
+                    unheard.push(message.receipt);
+                }
+            }
+        };
+        // Without a connection nothing comes, and nothing says so.
+        let _ = timeout(CLOSE_MAX, all).await;
         unheard
     }
 }
