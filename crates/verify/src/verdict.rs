@@ -96,6 +96,14 @@ impl Verdict {
         }
     }
 
+    /// Why it did not verify.
+    pub fn reason(self) -> Option<Reason> {
+        match self {
+            Self::None | Self::Verified => None,
+            Self::Failed(reason) => Some(reason),
+        }
+    }
+
     /// Whether a signature was demanded and is not there, or not right.
     pub fn is_failed(self) -> bool {
         matches!(self, Self::Failed(_))

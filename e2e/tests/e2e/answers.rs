@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 use e2e::http::Answer;
+use e2e::socket::Socket;
 use e2e::{Reply, World, story};
 use model::InputId;
 use serde_json::json;
 
+use crate::public_outputs::Public;
 use crate::straight::Straight;
 
 /// A destination's answer with something that is for the caller and something that is not.
@@ -25,6 +27,75 @@ async fn a_caller_who_waits_gets_the_destinations_answer_whole() {
             assert_eq!(answer.header("x-kind"), Some("teapot"));
             assert_eq!((answer.header("server"), answer.header("set-cookie")), (None, None), "{}", answer.head);
         }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_waits_gets_the_answer_of_a_public_output() {
+    story(async |world: &World| {
+        let public = Public::new(world, json!({})).await?;
+        public.destination.replies(|_| Reply::Bytes(TEAPOT.to_vec()));
+        for from in ["anyOutput".to_owned(), public.output.to_string()] {
+            let more = json!({"name": from, "response_from_output": from});
+            let input = public.server.api()?.make_input(&public.bucket, more).await?;
+            let answer = public.server.caller().post(input, b"anybody there?").await?;
+            assert_eq!(
+                (answer.status, &answer.body[..], answer.header("x-kind")),
+                (418, &b"banana"[..], Some("teapot"))
+            );
+            assert_eq!(answer.header("set-cookie"), None, "{}", answer.head);
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_waits_gets_what_a_socket_client_reports() {
+    story(async |world: &World| {
+        let server = world.server("relay").start().await?;
+        let api = server.api()?;
+        let plain = api.make_bucket("plain", json!({})).await?;
+        let with_output = api.make_bucket("with-output", json!({})).await?;
+        let output = api.make_output(&with_output, "http://localhost:9/", json!({})).await?;
+        let token = api.make_token(json!({})).await?;
+        let client = api.with(&token);
+        let mut socket = Socket::subscribed(server.address(), &token, &json!([""])).await?;
+        // A bucket without outputs has no output to name, and any will do all the same.
+        for (bucket, from) in [(&plain, "anyOutput".to_owned()), (&with_output, output.to_string())] {
+            let more = json!({"name": "waits", "response_from_output": from});
+            let input = api.make_input(bucket, more).await?;
+            let mut caller = server.caller();
+            let asked = tokio::spawn(async move { caller.post(input, b"anybody there?").await });
+            let frame = socket.webhook().await?;
+            let path = format!("/v1/logs/{}", frame["meta"]["id"].as_str().unwrap_or_default());
+            let report = json!({"status_code": 201, "response_body": "YmFuYW5h", "status": "sent", "retries": 0,
+                "response_headers": {"X-Kind": ["fruit"], "X-One": "1"}});
+            let told = client.request("PUT", &path, &report).await?;
+            assert_eq!(told.status, 200, "{}", told.text());
+            let answer = asked.await??;
+            assert_eq!((answer.status, &answer.body[..]), (201, &b"banana"[..]), "{}", answer.head);
+            assert_eq!((answer.header("x-kind"), answer.header("x-one")), (Some("fruit"), Some("1")));
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_can_have_an_answer_of_its_own() {
+    story(async |world: &World| {
+        let straight = Straight::new(world).await?;
+        let body = r#"{"message":"test"}"#;
+        let own = json!({"name": "own", "status_code": 418, "body": body,
+            "headers": {"Content-Type": "application/json", "X-Two": ["1", "2"]}});
+        let answer = post(&straight, input(&straight, own).await?).await?;
+        assert_eq!((answer.status, answer.text().as_str()), (418, body));
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_eq!(answer.head.matches("x-two: ").count(), 2, "{}", answer.head);
+        straight.destination.receives(1).await?;
         Ok(())
     })
     .await;

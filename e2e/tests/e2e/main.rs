@@ -15,9 +15,17 @@ mod away;
 #[cfg(test)]
 mod bad_http;
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod command_line;
+#[cfg(test)]
+mod crons;
+#[cfg(test)]
+mod deduplicate;
+#[cfg(test)]
+mod domains;
 #[cfg(test)]
 mod exec;
 #[cfg(test)]
@@ -26,6 +34,8 @@ mod fidelity;
 mod fidelity_forms;
 #[cfg(test)]
 mod groups;
+#[cfg(test)]
+mod handshakes;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
@@ -47,6 +57,8 @@ mod public_outputs;
 mod retries;
 #[cfg(test)]
 mod revocation;
+#[cfg(test)]
+mod signatures;
 #[cfg(test)]
 mod socket;
 mod ssrf;

@@ -18,19 +18,19 @@ use tokio_rustls::TlsAcceptor;
 use crate::straight::send;
 
 /// Where the destinations of tests are.
-const ALLOW_LOOPBACK: [&str; 2] = ["--allow-private-outputs", "127.0.0.0/8"];
+pub(crate) const ALLOW_LOOPBACK: [&str; 2] = ["--allow-private-outputs", "127.0.0.0/8"];
 
 /// A relay without an agent that calls one destination.
-struct Public {
-    destination: Destination,
-    server: Server,
+pub(crate) struct Public {
+    pub(crate) destination: Destination,
+    pub(crate) server: Server,
     log: Log,
-    bucket: Bucket,
-    output: OutputId,
+    pub(crate) bucket: Bucket,
+    pub(crate) output: OutputId,
 }
 
 impl Public {
-    async fn new(world: &World, output: Value) -> Result<Self> {
+    pub(crate) async fn new(world: &World, output: Value) -> Result<Self> {
         let server = world.server("relay").args(ALLOW_LOOPBACK).start().await?;
         let api = server.api()?;
         let destination = Destination::start()?;

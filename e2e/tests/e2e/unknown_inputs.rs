@@ -59,7 +59,8 @@ async fn post(server: &Server, bucket: &Bucket, body: &[u8]) -> Result<Vec<Answe
     Ok(answers)
 }
 
-fn assert_all_alike(answers: &[Answer], status: u16) {
+/// That all of these answers have this status and differ in nothing but the date.
+pub(crate) fn assert_all_alike(answers: &[Answer], status: u16) {
     let without_date = |answer: &Answer| {
         let lines = answer.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
         (lines.map(str::to_owned).collect::<Vec<_>>(), answer.body.clone())

@@ -246,12 +246,12 @@ fn put_head(
     expires_at: UnixMs,
 ) -> rusqlite::Result<()> {
     let mut put = transaction.prepare_cached(
-        "INSERT INTO log (bucket, event, output, id, input, place, ephemeral, method, body_bytes, origin, expires_ms, \
-             updated_ms) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+        "INSERT INTO log (bucket, event, output, id, input, place, ephemeral, method, body_bytes, origin, verdict, \
+             expires_ms, updated_ms) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
          ON CONFLICT (bucket, event, output) DO UPDATE SET input = excluded.input, place = excluded.place, \
              ephemeral = excluded.ephemeral, method = excluded.method, body_bytes = excluded.body_bytes, \
-             origin = excluded.origin, expires_ms = excluded.expires_ms",
+             origin = excluded.origin, verdict = excluded.verdict, expires_ms = excluded.expires_ms",
     )?;
     let ephemeral = source == Source::Ephemeral;
     let method = if ephemeral { "" } else { head.meta.method.as_str() };
@@ -266,6 +266,7 @@ fn put_head(
         method,
         head.meta.body_bytes,
         head.meta.origin.map(|origin| origin.0),
+        head.meta.verdict,
         expires_at.0,
         head.event.received_at().0,
     ];

@@ -2,6 +2,7 @@
 
 use model::fact::{AnswerRef, Ending, Fact, Next, Outcome};
 use model::{BucketId, DeliveryId, EventId, InputId, OutputId, UnixMs};
+use verify::Verdict;
 
 use super::status::{Endings, Status};
 
@@ -20,6 +21,8 @@ pub(crate) struct Row {
     pub(crate) method: String,
     pub(crate) body_bytes: u64,
     pub(crate) origin: Option<EventId>,
+    /// What came of verifying the event's signature.
+    pub(crate) verdict: Verdict,
     pub(crate) status: Status,
     pub(crate) course: Course,
 }

@@ -10,6 +10,7 @@ use model::{BucketId, DeliveryId, EventId, InputId, OutputId, UnixMs};
 use rusqlite::{Connection, OpenFlags};
 use tracing::info;
 use uuid::Uuid;
+use verify::Verdict;
 
 use super::row::{Course, Row};
 use super::status::{Endings, Status};
@@ -34,6 +35,7 @@ const TABLES: &str = "
         method TEXT NOT NULL DEFAULT '',
         body_bytes INTEGER NOT NULL DEFAULT 0,
         origin BLOB,
+        verdict INTEGER NOT NULL DEFAULT 0,
         expires_ms INTEGER NOT NULL,
         status INTEGER NOT NULL DEFAULT 0,
         endings INTEGER NOT NULL DEFAULT 0,
@@ -73,7 +75,7 @@ const TABLES: &str = "
 /// The columns that [`row`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, bucket, event, output, input, place, ephemeral, method, body_bytes, origin, \
      status, endings, attempts, status_code, reason, duration_ms, answer_sequence, answer_index, answer_bytes, \
-     updated_ms";
+     updated_ms, verdict";
 
 /// Opens the file to write. One that is damaged or of another version is deleted and made anew: all
 /// that was in it is read again.
@@ -153,6 +155,7 @@ pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         method: row.get(7)?,
         body_bytes: row.get(8)?,
         origin: row.get::<_, Option<Uuid>>(9)?.map(EventId),
+        verdict: Verdict::of(row.get(20)?),
         status: Status::of(row.get(10)?),
         course: Course {
             endings: Endings(row.get(11)?),

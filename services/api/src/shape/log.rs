@@ -78,6 +78,10 @@ pub(crate) struct Log {
     ending: &'static str,
     /// Ours: why.
     reason: &'static str,
+    /// Ours: what came of verifying the signature: `none`, `verified` or `failed`.
+    verdict: &'static str,
+    /// Ours: why it did not verify.
+    verdict_reason: &'static str,
     status_code: u16,
     method: String,
     #[serde(serialize_with = "lines")]
@@ -135,6 +139,8 @@ impl Log {
             status: row.status.name(),
             ending: row.status.ending(),
             reason: Reason::of(row.course.reason).map_or("", Reason::text),
+            verdict: row.verdict.name(),
+            verdict_reason: row.verdict.reason().map_or("", verify::Reason::text),
             status_code: row.course.status_code,
             method: if row.method.is_empty() { request.method } else { row.method.clone() },
             headers: texts(&request.headers),
