@@ -17,6 +17,7 @@ pub(super) const URL_DEFAULT: &str = "http://127.0.0.1:8080";
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
+#[command(next_help_heading = "Every command")]
 pub(super) struct Global {
     /// Print JSON instead of text
     #[arg(long, global = true)]

@@ -80,6 +80,7 @@ enum Status {
     Done,
     Cancelled,
     Failed,
+    DryRun,
 }
 
 pub(super) async fn run(global: &Global, args: Args, out: &mut Out) -> Result<(), Failure> {
@@ -130,14 +131,14 @@ async fn many(rest: &Client, bucket: &str, args: &Args, out: &mut Out) -> Result
     let replay = follow(rest, replay).await?;
     let Replay { matched, done, failed, status, .. } = &replay;
     let how = match status {
-        Status::Running | Status::Done => "done",
+        Status::Running | Status::Done | Status::DryRun => "done",
         Status::Cancelled => "cancelled",
         Status::Failed => "failed",
     };
     out.thing(&replay, format_args!("{how}: {done} of {matched} were sent again, {failed} failed"))?;
     match status {
         Status::Done if *failed == 0 => Ok(()),
-        Status::Running | Status::Done | Status::Cancelled | Status::Failed => {
+        Status::Running | Status::Done | Status::Cancelled | Status::Failed | Status::DryRun => {
             Err(anyhow::anyhow!("replay {}: {how}, {done} of {matched} sent, {failed} failed", replay.id).into())
         }
     }
@@ -164,7 +165,7 @@ async fn follow(rest: &Client, mut replay: Replay) -> Result<Replay, Failure> {
         progress(&replay);
         match replay.status {
             Status::Running => {}
-            Status::Done | Status::Cancelled | Status::Failed => break,
+            Status::Done | Status::Cancelled | Status::Failed | Status::DryRun => break,
         }
         tokio::select! {
             // The person has had enough; what was sent was sent.

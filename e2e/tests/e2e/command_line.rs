@@ -13,15 +13,13 @@ async fn the_first_five_minutes() {
     story(async |world: &World| {
         let server = world.server("relay").start().await?;
         let destination = Destination::start()?;
-        let admin = Token::of_admin_file(&server.data_dir().join("admin.json"))?;
-        let url = server.url();
-        relay(world, ["login", "--url", &url, "--key", &admin.key, "--secret", &admin.secret]).await?;
-        relay(world, ["bucket", "create", "deploys"]).await?;
-        let buckets: Value = serde_json::from_str(&relay(world, ["bucket", "ls", "--json"]).await?)?;
+        login(world, &server).await?;
+        relay(world, &["bucket", "create", "deploys"]).await?;
+        let buckets: Value = serde_json::from_str(&relay(world, &["bucket", "ls", "--json"]).await?)?;
         let bucket = buckets.as_array().and_then(|all| all.first()).context("a bucket")?;
         assert_eq!(bucket["name"], "deploys");
         let input = bucket["inputs"][0]["id"].as_str().context("an input")?.parse()?;
-        relay(world, ["status"]).await?;
+        relay(world, &["status"]).await?;
 
         let hook = destination.url("/hook");
         let _agent = world.agent("person").args(["forward", &hook, "--bucket", "deploys"]).start()?;
@@ -129,10 +127,23 @@ async fn check_exit(world: &World, server: &Server, token: &Token, code: i32) ->
     Ok(())
 }
 
+/// Logs in as the administrator, as whom [`relay`] runs from then on.
+pub(crate) async fn login(world: &World, server: &Server) -> Result<()> {
+    let admin = Token::of_admin_file(&server.data_dir().join("admin.json"))?;
+    relay(world, &["login", "--url", &server.url(), "--key", &admin.key, "--secret", &admin.secret]).await?;
+    Ok(())
+}
+
 /// Runs a command as the same person each time, and returns what it prints.
-async fn relay<const N: usize>(world: &World, args: [&str; N]) -> Result<String> {
-    let mut command = world.agent("person").args(args).start()?;
+pub(crate) async fn relay(world: &World, args: &[&str]) -> Result<String> {
+    let mut command = world.agent("person").args(args.iter().copied()).start()?;
     let status = command.process_mut().exit().await?;
-    assert!(status.success(), "relay {args:?}: {status}\n{}", command.process().last_words());
+    anyhow::ensure!(status.success(), "relay {args:?}: {status}\n{}", command.process().last_words());
     command.process().output()
+}
+
+/// Runs a command in the same way, and returns its exit code.
+pub(crate) async fn relay_ends(world: &World, args: &[&str]) -> Result<Option<i32>> {
+    let mut command = world.agent("person").args(args.iter().copied()).start()?;
+    Ok(command.process_mut().exit().await?.code())
 }

@@ -45,11 +45,14 @@ mod lifecycle;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod looking_back;
+#[cfg(test)]
 mod plaintext;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod proxy;
+#[cfg(test)]
 mod public_dispatchers;
 #[cfg(test)]
 mod public_outputs;
@@ -61,6 +64,7 @@ mod revocation;
 mod signatures;
 #[cfg(test)]
 mod socket;
+#[cfg(test)]
 mod ssrf;
 #[cfg(test)]
 mod tls;
