@@ -7,6 +7,7 @@
 #[rustfmt::skip]
 mod generated;
 mod convert;
+pub mod web_socket;
 
 pub use convert::InvalidMessage;
 

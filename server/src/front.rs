@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use ingress::{Ingress, PATH_PREFIX, RawHead};
 use proto::v1::agent_server::AgentServer;
+use proto::web_socket;
 use tower::{Service, ServiceExt};
 
 use crate::listener::{App, Peer};
@@ -25,9 +26,9 @@ const SOCKET_PATH: &str = "/v1/socket";
 pub struct Services {
     /// Takes webhooks.
     pub ingress: Option<Ingress>,
-    /// Serves agents.
+    /// Serves agents over gRPC.
     pub agents: Option<AgentServer<Sessions>>,
-    /// Serves clients of the public socket.
+    /// Serves agents over WebSockets, and clients of the public socket.
     pub sockets: Option<Dispatcher>,
     /// The REST API.
     pub api: Option<axum::Router>,
@@ -56,6 +57,7 @@ enum Purpose {
     Ready,
     Webhook,
     Agent,
+    AgentSocket,
     Socket,
     Api,
 }
@@ -71,6 +73,7 @@ impl Purpose {
             "/livez" if asks => Self::Live,
             "/readyz" if asks => Self::Ready,
             SOCKET_PATH => Self::Socket,
+            web_socket::PATH => Self::AgentSocket,
             _ if path.starts_with(AGENT_PREFIX) || is_grpc(headers) => Self::Agent,
             _ => Self::Api,
         }
@@ -118,7 +121,7 @@ impl App for Front {
         match purpose {
             Purpose::Live => return answer(StatusCode::OK, TEXT, "live\n"),
             Purpose::Ready => return self.ready(),
-            Purpose::Webhook | Purpose::Agent | Purpose::Socket | Purpose::Api => {}
+            Purpose::Webhook | Purpose::Agent | Purpose::AgentSocket | Purpose::Socket | Purpose::Api => {}
         }
         let Some(services) = self.services.get() else {
             return starting();
@@ -137,6 +140,10 @@ impl App for Front {
                     Ok(response) => response.map(Body::new),
                     Err(never) => match never {},
                 },
+                None => elsewhere(),
+            },
+            Purpose::AgentSocket => match &services.sockets {
+                Some(dispatcher) => Box::pin(dispatcher.agent_socket(request)).await.map(Body::from),
                 None => elsewhere(),
             },
             Purpose::Socket => match &services.sockets {

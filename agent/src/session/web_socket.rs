@@ -1,8 +1,4 @@
-//! A session over a WebSocket (RFC 6455), for networks in which gRPC does not get through.
-//!
-//! `GET /v1/agent` is upgraded with the sub-protocol [`SUB_PROTOCOL`] and the same `Authorization`
-//! as over gRPC. Each binary message is one `FromAgent` or `ToAgent`. The dispatcher ends with the
-//! close code [`CLOSE_BASE`] + gRPC status code and the status's message as reason.
+//! A session over a WebSocket, as `proto::web_socket` says.
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -11,6 +7,7 @@ use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use outbound::net::Stream;
 use prost::Message as _;
 use proto::v1;
+use proto::web_socket::{PATH, SUB_PROTOCOL, closed};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -18,17 +15,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::task::AbortOnDropHandle;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::open::OpenError;
 use crate::server::Server;
 
-/// Where sessions are opened.
-const PATH: &str = "/v1/agent";
-/// What the messages are.
-const SUB_PROTOCOL: &str = "relay.agent.v1";
-/// The close code of gRPC status 0; the range is for private use (RFC 6455, section 7.4.2).
-const CLOSE_BASE: u16 = 4000;
 /// How many messages may wait to be heard: the agent listens no further while it has no room.
 const WAITING_MAX: usize = 2;
 /// How much is written at once, in bytes.
@@ -129,16 +120,9 @@ async fn write(mut sink: SplitSink<WebSocketStream<Stream>, Message>, mut outgoi
 
 /// How the dispatcher has ended the session.
 fn ended(frame: Option<CloseFrame>) -> Result<(), Status> {
-    let Some(CloseFrame { code, reason }) = frame else {
-        return Err(Status::unavailable("closed without a reason"));
-    };
-    let code = u16::from(code);
-    match code.checked_sub(CLOSE_BASE) {
-        Some(0) => Ok(()),
-        // What is no gRPC status counts as unknown.
-        Some(status @ 1..1000) => Err(Status::new(Code::from_i32(status.into()), reason.as_str())),
-        None if code == u16::from(CloseCode::Normal) => Ok(()),
-        Some(_) | None => Err(Status::unavailable(format!("closed with code {code}: {reason}"))),
+    match frame {
+        Some(CloseFrame { code, reason }) => closed(code.into(), reason.as_str()),
+        None => Err(Status::unavailable("closed without a reason")),
     }
 }
 
@@ -147,26 +131,5 @@ fn failed(err: Error) -> OpenError {
     match &err {
         Error::Http(answer) if answer.status() == http::StatusCode::UNAUTHORIZED => OpenError::Refused,
         _ => OpenError::WebSocket(Box::new(err)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn close_codes_are_statuses() {
-        let end = |code: u16, reason: &str| {
-            let frame = CloseFrame { code: code.into(), reason: reason.to_owned().into() };
-            ended(Some(frame)).map_err(|status| (status.code(), status.message().to_owned()))
-        };
-        assert_eq!(end(4000, ""), Ok(()));
-        assert_eq!(end(1000, ""), Ok(()));
-        assert_eq!(end(4016, "revoked"), Err((Code::Unauthenticated, "revoked".into())));
-        assert_eq!(end(4005, "no bucket"), Err((Code::NotFound, "no bucket".into())));
-        assert_eq!(end(4014, "restarting"), Err((Code::Unavailable, "restarting".into())));
-        assert_eq!(end(4500, "later").unwrap_err().0, Code::Unknown);
-        assert_eq!(end(1011, "oops"), Err((Code::Unavailable, "closed with code 1011: oops".into())));
-        assert_eq!(ended(None).unwrap_err().code(), Code::Unavailable);
     }
 }

@@ -70,3 +70,5 @@ mod ssrf;
 mod tls;
 #[cfg(test)]
 mod unknown_inputs;
+#[cfg(test)]
+mod web_socket;

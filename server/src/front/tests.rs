@@ -29,6 +29,8 @@ fn agents_are_known_by_path_or_content() {
     assert_eq!(purpose("POST", "/relay.agent.v1.Agent/Attach", None), Purpose::Agent);
     assert_eq!(purpose("POST", "/x", Some("application/grpc+proto")), Purpose::Agent);
     assert_eq!(purpose("POST", "/x", Some("application/json")), Purpose::Api);
+    assert_eq!(purpose("GET", "/v1/agent", None), Purpose::AgentSocket);
+    assert_eq!(purpose("GET", "/v1/agents", None), Purpose::Api);
 }
 
 #[test]

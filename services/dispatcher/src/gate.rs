@@ -4,11 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crypto::Secret;
 use crypto::session::{self, Audience};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use model::record::Token;
 use model::{AccountId, TokenId, UnixMs};
 use store::Store;
 use store::verification::{Answer, Question};
-use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 use tracing::warn;
 
@@ -28,12 +29,12 @@ pub(crate) struct Identity {
     pub(crate) session_token: Option<(String, UnixMs)>,
 }
 
-/// Checks the credentials in the metadata of a call.
+/// Checks the credentials in the headers of a request.
 ///
 /// # Errors
 /// `UNAUTHENTICATED` when they are missing or not good; `UNAVAILABLE` when nobody can say.
-pub(crate) async fn admit(store: &Store, metadata: &MetadataMap) -> Result<Identity, Status> {
-    let value = metadata.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
+pub(crate) async fn admit(store: &Store, headers: &HeaderMap) -> Result<Identity, Status> {
+    let value = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if value.len() > AUTHORIZATION_BYTES_MAX {
         return Err(refused());
     }

@@ -3,8 +3,8 @@
 //! The cast:
 //!
 //! - `gate` checks the credentials that a session begins with.
-//! - `session` is one live connection of an agent: its stream of messages, its credits, and what
-//!   it has in flight.
+//! - `session` is one live connection of an agent, over gRPC or a WebSocket: its stream of messages,
+//!   its credits, and what it has in flight.
 //! - `courier` is the task that works on one cursor: it takes events from the store, hands them to
 //!   the sessions of the cursor's group, and turns outcomes into facts. Its decisions are in `book`.
 //! - `socket` is one live connection of a client that speaks the public WebSocket protocol.
@@ -27,6 +27,7 @@ mod presence;
 mod public;
 mod session;
 mod socket;
+mod web_socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,6 +77,13 @@ impl Dispatcher {
         AgentServer::new(Sessions::new(self.hub.clone()))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Answers a request for a session of an agent over a WebSocket, as `proto::web_socket` says. What
+    /// counts its connection among the open ones may lie in the extensions of the request: they live
+    /// as long as the session.
+    pub async fn agent_socket<B>(&self, request: Request<B>) -> Response<String> {
+        session::upgrade(&self.hub, request).await
     }
 
     /// Answers a request for the public socket. What counts its connection among the open ones may

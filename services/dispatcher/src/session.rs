@@ -1,52 +1,52 @@
 //! One live connection of an agent: what was sent to it, what it has in flight, what it may take.
 
+mod grpc;
+mod open;
 mod serve;
 mod subscription;
+mod web_socket;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::Extensions;
 use model::answer::Answer;
 use model::fact::Outcome;
 use model::reason::Reason;
 use model::{EventId, OutputId, SessionId};
-use proto::v1::agent_server::Agent;
+use proto::v1::ToAgent;
 use proto::v1::to_agent::Message;
-use proto::v1::{self, FromAgent, ToAgent, from_agent};
 use store::fact::CursorKey;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::Status;
 use uuid::Uuid;
 
 use crate::courier::ToCourier;
-use crate::gate;
-use crate::hub::Hub;
 use crate::public::Attempts;
 use crate::socket::SocketLine;
 
+pub use grpc::Sessions;
 pub(crate) use subscription::{Place, Subscription};
+pub(crate) use web_socket::upgrade;
 
 /// How often both sides send a heartbeat.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How long an agent may take to say hello.
-const HELLO_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How many messages wait for an agent that does not read: with the largest messages, 16 MiB.
 const UNREAD_MAX: usize = 8;
-/// The most attempts that an agent may take at once.
-const CREDITS_MAX: u32 = 4096;
-/// The longest name of a group, in bytes.
-const GROUP_BYTES_MAX: usize = 128;
-/// The most buckets that a hello may name.
-const BUCKETS_MAX: usize = 1000;
 
 /// The address that a session comes from; whoever accepts its connection puts it into the
 /// extensions of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
+
+impl Peer {
+    /// The address in the extensions of a request, as text; empty when nobody has put it there.
+    pub(crate) fn of(extensions: &Extensions) -> String {
+        extensions.get::<Self>().map(|peer| peer.0.to_string()).unwrap_or_default()
+    }
+}
 
 /// A session, as couriers see it.
 pub(crate) struct Session {
@@ -228,64 +228,6 @@ impl Table {
         }
         Some(taken)
     }
-}
-
-/// The gRPC service: every call is a session.
-pub struct Sessions {
-    hub: Hub,
-}
-
-impl Sessions {
-    pub(crate) fn new(hub: Hub) -> Self {
-        Self { hub }
-    }
-}
-
-#[tonic::async_trait]
-impl Agent for Sessions {
-    type SessionStream = Pin<Box<ReceiverStream<Result<ToAgent, Status>>>>;
-
-    async fn session(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::SessionStream>, Status> {
-        if self.hub.stop().is_given() {
-            return Err(Status::unavailable("this dispatcher is about to stop"));
-        }
-        if !self.hub.store().directory().is_loaded() {
-            return Err(Status::unavailable("this dispatcher is not ready yet"));
-        }
-        let identity = gate::admit(self.hub.store(), request.metadata()).await?;
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.to_string()).unwrap_or_default();
-        let mut inbound = request.into_inner();
-        let hello = hello(&mut inbound).await?;
-        let (tx, rx) = mpsc::channel(UNREAD_MAX);
-        let session = Arc::new(Session::new(hello.credits, Line::Agent(tx.clone())));
-        let served = serve::Served::open(self.hub.clone(), session, tx, identity, hello, peer, inbound).await?;
-        self.hub.tasks().spawn(served.run());
-        Ok(Response::new(Box::pin(ReceiverStream::new(rx))))
-    }
-}
-
-/// The first message, checked.
-async fn hello(inbound: &mut Streaming<FromAgent>) -> Result<v1::Hello, Status> {
-    let first = tokio::time::timeout(HELLO_WAIT_MAX, inbound.message()).await;
-    let first = first.map_err(|_| Status::deadline_exceeded("no hello came"))??;
-    let hello = match first.and_then(|m| m.message) {
-        Some(from_agent::Message::Hello(hello)) => hello,
-        _ => return Err(Status::invalid_argument("the first message must be a hello")),
-    };
-    match v1::Mode::try_from(hello.mode) {
-        Ok(v1::Mode::Forward) => {}
-        Ok(v1::Mode::Unspecified) | Err(_) => return Err(Status::invalid_argument("the mode is not known")),
-    }
-    if hello.credits == 0 || hello.credits > CREDITS_MAX {
-        return Err(Status::invalid_argument(format!("credits must be 1 to {CREDITS_MAX}")));
-    }
-    if hello.group.len() > GROUP_BYTES_MAX {
-        return Err(Status::invalid_argument(format!("a group's name has at most {GROUP_BYTES_MAX} bytes")));
-    }
-    if hello.buckets.len() > BUCKETS_MAX {
-        return Err(Status::invalid_argument(format!("a hello names at most {BUCKETS_MAX} buckets")));
-    }
-    Ok(hello)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use model::UnixMs;
 use model::fact::Outcome;
 use model::reason::Reason;
@@ -13,9 +14,10 @@ use store::directory::Key;
 use store::presence::SessionSeen;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
-use tonic::{Status, Streaming};
+use tonic::Status;
 use tracing::{debug, info};
 
+use super::open::Inbound;
 use super::subscription::Subscription;
 use super::{AgentLine, Ended, HEARTBEAT, Session, send};
 use crate::gate::{self, Identity};
@@ -23,7 +25,7 @@ use crate::hub::Hub;
 use crate::{DRAIN_MAX, clock};
 
 /// How long the last word to an agent that does not read may take.
-const LAST_WORD_WAIT: Duration = Duration::from_secs(2);
+pub(super) const LAST_WORD_WAIT: Duration = Duration::from_secs(2);
 /// The wait before a session token that could not be renewed is asked for again.
 const RENEW_AGAIN: Duration = Duration::from_secs(30);
 
@@ -33,7 +35,7 @@ pub(super) struct Served {
     session: Arc<Session>,
     line: AgentLine,
     identity: Identity,
-    inbound: Streaming<FromAgent>,
+    inbound: Inbound,
     subscription: Subscription,
     /// What others are told of it.
     seen: SessionSeen,
@@ -54,7 +56,7 @@ impl Served {
         identity: Identity,
         hello: v1::Hello,
         peer: String,
-        inbound: Streaming<FromAgent>,
+        inbound: Inbound,
     ) -> Result<Self, Status> {
         let changes = hub.store().directory().changes();
         let subscription =
@@ -106,7 +108,7 @@ impl Served {
         loop {
             let done = tokio::select! {
                 // The agent speaks.
-                message = self.inbound.message() => self.heard(message),
+                message = self.inbound.next() => self.heard(message),
                 // What people configured has changed.
                 change = self.changes.recv() => self.changed(change).await,
                 // Both sides show that they are alive.
@@ -122,10 +124,8 @@ impl Served {
         }
     }
 
-    fn heard(&mut self, message: Result<Option<FromAgent>, Status>) -> Result<(), Status> {
-        let Some(message) = message? else {
-            return Err(Status::cancelled("the agent closed the session"));
-        };
+    fn heard(&mut self, message: Option<Result<FromAgent, Status>>) -> Result<(), Status> {
+        let message = message.ok_or_else(|| Status::cancelled("the agent closed the session"))??;
         self.heard = Instant::now();
         match message.message {
             Some(from_agent::Message::Outcome(mut report)) => {
@@ -198,7 +198,7 @@ impl Served {
         let end = Instant::now() + DRAIN_MAX;
         while self.session.in_flight() > 0 {
             let message = tokio::select! {
-                message = self.inbound.message() => message,
+                message = self.inbound.next() => message,
                 () = sleep_until(end) => break,
             };
             if let Err(end) = self.heard(message) {

@@ -17,9 +17,9 @@ use self::live::Live;
 use super::Outgoing;
 use super::frame::{self, Credentials, FromClient, Status};
 use super::pongs::Pongs;
-use super::upgrade::Socket;
 use crate::gate::{self, Identity};
 use crate::hub::Hub;
+use crate::web_socket::Socket;
 
 /// How often clients are pinged. The least patient of them waits 53 s.
 const PING_EVERY: Duration = Duration::from_secs(27);
