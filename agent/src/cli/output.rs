@@ -11,7 +11,9 @@ use super::failure::Failure;
 use super::global::Global;
 use super::input::{header, headers};
 use super::out::Out;
+use super::text;
 use crate::rest::{Output, find_bucket, find_output};
+use crate::secret::Secret;
 use policy::{Filter, Policy};
 
 const EXAMPLES: &str = "\
@@ -124,6 +126,10 @@ pub(super) struct About {
     /// Whether it gets nothing for now
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     disabled: Option<bool>,
+    /// What `relay replay --resign` signs with, as Standard Webhooks have it: the text itself, @FILE,
+    /// or - for standard input; empty for none
+    #[arg(long, value_name = "SECRET")]
+    resign_secret: Option<Secret>,
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
@@ -140,7 +146,8 @@ impl Kind {
 }
 
 impl About {
-    fn fields(self) -> Map<String, Value> {
+    fn fields(self) -> Result<Map<String, Value>, Failure> {
+        let secret = self.resign_secret.as_ref().map(text::secret).transpose()?;
         let policy = self.policy.fields();
         let mut fields = said([
             ("description", self.description.map(Value::from)),
@@ -150,9 +157,10 @@ impl About {
             ("lock_path", self.lock_path.map(Value::from)),
             ("tls_verification", self.tls_verification.map(Value::from)),
             ("disabled", self.disabled.map(Value::from)),
+            ("resign_secret", secret.map(Value::from)),
         ]);
         fields.extend(policy);
-        fields
+        Ok(fields)
     }
 }
 
@@ -163,7 +171,7 @@ pub(super) async fn run(global: &Global, command: Command, out: &mut Out) -> Res
         Command::Create { name, bucket, destination, kind, about } => {
             let bucket = &find_bucket(&buckets, &bucket)?.id;
             let rules = about.filter.tree()?;
-            let mut fields = about.fields();
+            let mut fields = about.fields()?;
             fields.extend(rules.map(|rules| ("rules".to_owned(), rules)));
             fields.insert("name".into(), name.into());
             fields.insert("destination".into(), destination.into());
@@ -190,7 +198,7 @@ pub(super) async fn run(global: &Global, command: Command, out: &mut Out) -> Res
         Command::Update { output, bucket, name, destination, kind, no_rules, resume, about } => {
             let found = find_output(&buckets, bucket.as_deref(), &output)?;
             let rules = about.filter.tree()?;
-            let mut fields = about.fields();
+            let mut fields = about.fields()?;
             fields.extend(said([
                 ("name", name.map(Value::from)),
                 ("destination", destination.map(Value::from)),

@@ -26,7 +26,7 @@ pub use input::{
 pub use integration::{Integration, Plugin};
 pub use output::{Output, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
 pub use policy::{Circuit, Durability, Interval, Order, OrderKey, Paused, Schedule, Throttle, ThrottleMode};
-pub use signature::{CustomSignature, Signature, SignaturePolicy};
+pub use signature::{CustomSignature, Signature, SignaturePolicy, SigningSecret};
 pub use token::{ApiAccess, Scopes, Token};
 
 fn yes() -> bool {

@@ -57,6 +57,8 @@ mod public_dispatchers;
 #[cfg(test)]
 mod public_outputs;
 #[cfg(test)]
+mod resent;
+#[cfg(test)]
 mod retries;
 #[cfg(test)]
 mod revocation;

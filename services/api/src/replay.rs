@@ -9,17 +9,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use model::AccountId;
 use model::record::Bucket;
-use model::{AccountId, OutputId};
 use telemetry::Stop;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use crate::Api;
 use crate::error::Error;
 use crate::logs::query::{self, After, Filter, Order};
 use crate::logs::row::Row;
-use crate::{Api, resend};
+use crate::resend::{self, Manner};
 
 /// How many replays run side by side; more wait for their turn.
 const SIDE_BY_SIDE_MAX: usize = 4;
@@ -38,8 +39,7 @@ pub(crate) struct Plan {
     pub(crate) bucket: Arc<Bucket>,
     /// Which deliveries; none that came after the replay was asked for.
     pub(crate) filter: Filter,
-    /// Where to, if not to where they went.
-    pub(crate) output: Option<OutputId>,
+    pub(crate) manner: Manner,
 }
 
 /// A replay.
@@ -174,7 +174,7 @@ impl Replay {
 
     async fn send(&self, api: &Api, row: &Row) {
         loop {
-            match resend::again(api, &self.plan.bucket, row, self.plan.output).await {
+            match resend::again(api, &self.plan.bucket, row, self.plan.manner).await {
                 Ok(_) => {
                     self.done.fetch_add(1, Ordering::Relaxed);
                     return;

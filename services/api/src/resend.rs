@@ -1,14 +1,15 @@
 //! Sends a delivery again, as an event of its own that says which one it repeats.
 
 use model::record::Bucket;
-use model::request::{Chunks, Request};
+use model::request::{Chunks, Header, Request};
 use model::{DeliveryId, EventId, OutputId};
 use store::event::{Meta, Target};
 use uuid::Uuid;
+use verify::sign::{self, Signer};
 
 use crate::error::Error;
 use crate::logs::row::Row;
-use crate::{Api, show};
+use crate::{Api, show, write};
 
 /// Refuses to send again what is kept in memory only.
 ///
@@ -21,18 +22,30 @@ pub(crate) fn check_kept(ephemeral: bool) -> Result<(), Error> {
     Ok(())
 }
 
+/// How a delivery is to be sent again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// Where to, if not to where it went.
+    pub(crate) to: Option<OutputId>,
+    /// Whether it is signed anew, with the secret of the output: the sender's signature may be too
+    /// old by now for the destination, or the destination may be another.
+    pub(crate) resign: bool,
+}
+
 /// Appends the event of a delivery again: due to `to`, or to where it went. What was withheld when
 /// it came went nowhere; it is due to every output that the bucket has now, for a person who has
 /// seen it asks for it. Returns its delivery, the first where there are several.
 ///
 /// # Errors
-/// [`Error::Invalid`] for an event that is kept in memory only; [`Error::NotFound`] when it or the
-/// output is gone; [`Error::Unavailable`].
-pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, to: Option<OutputId>) -> Result<DeliveryId, Error> {
+/// [`Error::Invalid`] for an event that is kept in memory only, or that no secret is there to sign
+/// with; [`Error::NotFound`] when it or the output is gone; [`Error::Unavailable`].
+pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, manner: Manner) -> Result<DeliveryId, Error> {
     check_kept(row.ephemeral)?;
     let stored = show::stored(api, row).await?.ok_or(Error::NotFound("event"))?;
-    let outputs = outputs(api, bucket, to.unwrap_or(row.output), stored.meta.withheld)?;
+    let outputs = outputs(api, bucket, manner.to.unwrap_or(row.output), stored.meta.withheld)?;
     let first = outputs.first().copied().unwrap_or(OutputId::NONE);
+    let event = EventId(Uuid::now_v7());
+    let mut signer = if manner.resign { Some(signer(api, &outputs, event)?) } else { None };
     let meta = Meta {
         outputs: Some(outputs),
         answer_to: None,
@@ -41,8 +54,12 @@ pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, to: Option<Outp
         ..stored.meta.clone()
     };
     let mut request = show::open(api, row, stored).await?;
-    let (target, event) = (Target::Bucket { bucket: bucket.id, ephemeral: false }, EventId(Uuid::now_v7()));
-    request.chunks = copy(api, row, &request, target, event).await?;
+    let target = Target::Bucket { bucket: bucket.id, ephemeral: false };
+    request.chunks = copy(api, row, &request, target, event, signer.as_mut()).await?;
+    if let Some(mut signer) = signer {
+        signer.update(&request.body);
+        sign(&mut request, signer);
+    }
     api.store().events().append(target, event, row.input, &meta, &request).await?;
     Ok(DeliveryId::of(event, first))
 }
@@ -59,6 +76,25 @@ fn outputs(api: &Api, bucket: &Bucket, to: OutputId, was_withheld: bool) -> Resu
     }
 }
 
+/// Signs for the one output that an event is due to, under the event's own id: the destination is to
+/// take it for a webhook that it has not seen.
+fn signer(api: &Api, outputs: &[OutputId], event: EventId) -> Result<Signer, Error> {
+    let [output] = *outputs else {
+        return Err(Error::invalid("resign", "needs one output, whose secret it signs with"));
+    };
+    let output = api.directory().output(output).ok_or(Error::NotFound("output"))?;
+    let secret = output.record.resign_secret.as_ref();
+    let secret = secret.ok_or_else(|| Error::invalid("resign", "needs an output that has a resign_secret"))?;
+    Signer::new(&secret.0, &event.to_string(), write::now()).map_err(|error| Error::invalid("resign_secret", error))
+}
+
+/// Puts the new signature in the place of what the sender wrote.
+fn sign(request: &mut Request, signer: Signer) {
+    request.headers.retain(|line| !sign::HEADERS.iter().any(|name| line.is(name)));
+    let lines = signer.finish().map(|(name, value)| Header { name: name.into(), value: value.into() });
+    request.headers.extend(lines);
+}
+
 /// Copies the pieces of a large body, which are sealed for their event, one after the other.
 async fn copy(
     api: &Api,
@@ -66,12 +102,16 @@ async fn copy(
     request: &Request,
     target: Target,
     event: EventId,
+    mut signer: Option<&mut Signer>,
 ) -> Result<Option<Chunks>, Error> {
     let Some(chunks) = &request.chunks else { return Ok(None) };
     let events = api.store().events();
     let mut sequences = Vec::with_capacity(chunks.sequences.len());
     for (number, index) in (0..).zip(0..chunks.sequences.len()) {
         let piece = events.open_chunk(row.bucket, row.ephemeral, row.event, chunks, index).await?;
+        if let Some(signer) = &mut signer {
+            signer.update(&piece);
+        }
         sequences.push(events.append_chunk(target, event, number, &piece).await?);
     }
     Ok(Some(Chunks { sequences }))

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bucket::Bucket;
 use super::policy::{Circuit, Durability, Order, Paused, Throttle};
+use super::signature::SigningSecret;
 use super::yes;
 use crate::id::{AccountId, BucketId, OutputId};
 use crate::rules::Rules;
@@ -68,6 +69,9 @@ pub struct Output {
     /// When an output that fails is left alone for a while.
     #[serde(default)]
     pub circuit: Circuit,
+    /// What is sent again is signed with this when its owner asks for it.
+    #[serde(default)]
+    pub resign_secret: Option<SigningSecret>,
     /// Set while nothing is delivered because it failed for too long; its owner sets it free.
     #[serde(default)]
     pub paused: Option<Paused>,
@@ -106,6 +110,7 @@ impl Output {
             throttle: Throttle::default(),
             order: Order::default(),
             circuit: Circuit::default(),
+            resign_secret: None,
             paused: None,
             created_at: now,
             updated_at: now,

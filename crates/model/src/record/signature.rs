@@ -1,4 +1,5 @@
-//! The provider's signature that an input demands of its callers.
+//! The provider's signature that an input demands of its callers, and the secret that an output's
+//! webhooks are signed with.
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,17 @@ pub enum SignaturePolicy {
     Drop,
     /// It is delivered, with the verdict beside it.
     Mark,
+}
+
+/// A secret that the relay signs with, in the form of Standard Webhooks. It does not print.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SigningSecret(pub String);
+
+impl std::fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningSecret(..)")
+    }
 }
 
 impl std::fmt::Debug for Signature {

@@ -7,7 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use model::{BucketId, UnixMs};
+use model::record::Bucket;
+use model::{BucketId, OutputId, UnixMs};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -18,8 +19,9 @@ use crate::limits::{LABEL_BYTES_MAX, REPLAYED_MAX};
 use crate::logs::query;
 use crate::replay::{Plan, Replay};
 use crate::request::{At, Body};
+use crate::resend::{self, Manner};
 use crate::shape::Fields;
-use crate::{Api, own, resend, write};
+use crate::{Api, own, write};
 
 /// A replay.
 #[derive(Serialize)]
@@ -48,12 +50,15 @@ impl Shown {
 /// `POST /v1/replays`
 pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -> Result<Response, Error> {
     let fields = body.fields()?;
-    fields.refuse_unsupported(&["resign"])?;
     let bucket = bucket_of(&api, &caller, fields.text("bucket", LABEL_BYTES_MAX)?)?.record;
     resend::check_kept(bucket.ephemeral)?;
     let output = fields.text("output", LABEL_BYTES_MAX)?.filter(|text| !text.is_empty());
-    let output = output.map(|text| output_of(&api, &bucket, text)).transpose()?;
+    let to = output.map(|text| output_of(&api, &bucket, text)).transpose()?;
+    let manner = Manner { to, resign: fields.flag("resign")?.unwrap_or(false) };
     let mut filter = asked(&fields)?.filter(&api, &bucket)?;
+    if manner.resign {
+        check_can_resign(&api, &bucket, to.or(filter.output))?;
+    }
     // What it sends again itself is not sent again once more.
     let now = UnixMs(write::now().0 + 1);
     filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
@@ -64,8 +69,18 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
         return Err(Error::Precondition(format!("the filter lets more than {REPLAYED_MAX} deliveries through")));
     }
     let is_dry = fields.flag("dry_run")?.unwrap_or(false);
-    let replay = api.replays().begin(Plan { bucket, filter, output }, matched, is_dry, api.logs().stop())?;
+    let replay = api.replays().begin(Plan { bucket, filter, manner }, matched, is_dry, api.logs().stop())?;
     Ok((StatusCode::CREATED, Json(Shown::new(&replay))).into_response())
+}
+
+/// Refuses what could sign nothing.
+fn check_can_resign(api: &Api, bucket: &Bucket, output: Option<OutputId>) -> Result<(), Error> {
+    let all = api.directory().outputs_of(bucket.id);
+    let mut meant = all.iter().filter(|there| output.is_none_or(|output| output == there.record.id));
+    match meant.any(|output| output.record.resign_secret.is_some()) {
+        true => Ok(()),
+        false => Err(Error::invalid("resign", "needs an output that has a resign_secret")),
+    }
 }
 
 /// `GET /v1/replays/{id}`

@@ -19,8 +19,9 @@ use crate::error::Error;
 use crate::limits::LABEL_BYTES_MAX;
 use crate::logs::row::Row;
 use crate::request::{At, Body};
+use crate::resend::{self, Manner};
 use crate::shape::report::Report;
-use crate::{Api, resend, write};
+use crate::{Api, write};
 
 /// How long after its receipt a delivery may be reported on.
 pub(crate) const REPORT_WINDOW: Duration = Duration::from_secs(10);
@@ -94,8 +95,9 @@ pub(super) async fn act(
         _ => return Err(fields.invalid("process_policy", "must be skip or force")),
     }
     let output = fields.text("output", LABEL_BYTES_MAX)?.filter(|text| !text.is_empty());
-    let output = output.map(|text| output_of(&api, &bucket.record, text)).transpose()?;
-    let id = resend::again(&api, &bucket.record, &row, output).await?;
+    let to = output.map(|text| output_of(&api, &bucket.record, text)).transpose()?;
+    let manner = Manner { to, resign: fields.flag("resign")?.unwrap_or(false) };
+    let id = resend::again(&api, &bucket.record, &row, manner).await?;
     Ok(Json(Done { id, status: "resent" }))
 }
 

@@ -1,16 +1,17 @@
 //! Outputs as JSON.
 
 use model::destination::Destination;
-use model::record::{self, TIMEOUT_SECONDS_MAX};
+use model::record::{self, SigningSecret, TIMEOUT_SECONDS_MAX};
 use model::rules::Rules;
 use model::{BucketId, CronId, OutputId, UnixMs};
 use serde::Serialize;
 use serde_json::{Value, json};
+use verify::sign::Signer;
 
 use super::header::{self, Headers};
 use super::{Fields, policy};
 use crate::error::Error;
-use crate::limits::{DESTINATION_BYTES_MAX, LABEL_BYTES_MAX, RETRIES_MAX};
+use crate::limits::{DESTINATION_BYTES_MAX, LABEL_BYTES_MAX, RETRIES_MAX, SIGNING_BYTES_MAX};
 
 /// Fields that are not built yet.
 const UNSUPPORTED: [&str; 3] = ["function_id", "response_function_id", "replay_missing"];
@@ -31,6 +32,8 @@ pub(crate) struct Change {
     tls_verification: Option<bool>,
     headers: Option<Vec<(String, String)>>,
     rules: Option<Rules>,
+    /// Said as the empty text, it is taken away.
+    resign_secret: Option<Option<SigningSecret>>,
     policy: policy::Change,
 }
 
@@ -53,6 +56,7 @@ impl Change {
             tls_verification: fields.flag("tls_verification")?,
             headers: header::read(fields, "headers")?,
             rules: fields.said("rules").map(read_rules).transpose()?,
+            resign_secret: read_secret(fields)?,
             policy: policy::Change::read(fields)?,
         })
     }
@@ -87,6 +91,9 @@ impl Change {
         output.tls_verification = self.tls_verification.unwrap_or(output.tls_verification);
         if let Some(rules) = &self.rules {
             output.rules = kept(rules);
+        }
+        if let Some(secret) = &self.resign_secret {
+            output.resign_secret.clone_from(secret);
         }
         self.policy.apply(output)
     }
@@ -138,6 +145,16 @@ pub(super) fn read_destination(fields: &Fields) -> Result<Option<String>, Error>
     }
 }
 
+fn read_secret(fields: &Fields) -> Result<Option<Option<SigningSecret>>, Error> {
+    let Some(secret) = fields.text("resign_secret", SIGNING_BYTES_MAX)? else { return Ok(None) };
+    if secret.is_empty() {
+        return Ok(Some(None));
+    }
+    // Only to see that one can sign with it.
+    Signer::new(secret, "", UnixMs(0)).map_err(|error| fields.invalid("resign_secret", error))?;
+    Ok(Some(Some(SigningSecret(secret.to_owned()))))
+}
+
 /// An output.
 #[derive(Serialize)]
 pub(crate) struct Output<'a> {
@@ -162,6 +179,8 @@ pub(crate) struct Output<'a> {
     throttle: policy::Throttle,
     order: &'a record::Order,
     circuit: &'a record::Circuit,
+    /// Ours: whether there is a `resign_secret`, which is not shown.
+    can_resign: bool,
     paused: Option<policy::Paused>,
     created_at: u64,
     updated_at: u64,
@@ -192,6 +211,7 @@ impl<'a> Output<'a> {
             throttle: policy::Throttle::new(&output.throttle),
             order: &output.order,
             circuit: &output.circuit,
+            can_resign: output.resign_secret.is_some(),
             paused: output.paused.map(policy::Paused::new),
             created_at: output.created_at.seconds(),
             updated_at: output.updated_at.seconds(),

@@ -47,6 +47,4 @@ async fn a_replay_that_cannot_be_is_refused() {
     let refused = bench.client.post("/v1/replays", json!({ "bucket": "demo" })).await;
     refused.is(400, "webhooks of an ephemeral bucket are not kept and cannot be sent again");
     bench.client.post("/v1/replays", json!({})).await.is(400, "bucket: is missing");
-    let resign = json!({ "bucket": "demo", "resign": true });
-    bench.client.post("/v1/replays", resign).await.is(400, "resign is not supported yet");
 }

@@ -56,6 +56,7 @@ fn a_new_output_has_every_field() {
         },
         "order": "arrival",
         "circuit": { "enabled": true, "failures": 0, "open_seconds": 0, "pause_after_seconds": 0 },
+        "can_resign": false,
         "paused": null,
         "created_at": 1_700_000_000,
         "updated_at": 1_700_000_000,
@@ -99,6 +100,14 @@ fn only_what_is_said_changes() {
     assert_eq!(changed(json!({ "headers": {} })), record::Output { headers: Vec::new(), ..before.clone() });
     assert_eq!(changed(json!({ "timeout": 10 })), record::Output { timeout_seconds: 10, ..before.clone() });
     assert_eq!(changed(json!({ "internal": false })), record::Output { internal: false, ..before.clone() });
+    let secret = || Some(SigningSecret("whsec_AAAA".to_owned()));
+    assert_eq!(
+        changed(json!({ "resign_secret": "whsec_AAAA" })),
+        record::Output { resign_secret: secret(), ..before.clone() }
+    );
+    let mut signing = record::Output { resign_secret: secret(), ..before.clone() };
+    Change::read(&fields(json!({ "resign_secret": "" }))).unwrap().apply(&mut signing).unwrap();
+    assert_eq!(signing, before);
     assert_eq!(changed(json!({ "disabled": true })), record::Output { disabled: true, ..before.clone() });
 }
 
