@@ -145,9 +145,10 @@ impl GroupId {
         Self(token.0)
     }
 
-    /// The group of one socket of a token. Each socket has its own; numbers are used again.
-    pub fn of_socket(token: TokenId, number: u32) -> Self {
-        Self(Uuid::new_v5(&token.0, &number.to_be_bytes()))
+    /// The group of one socket of a token on a bucket. Each socket has its own; numbers are used
+    /// again. Without the bucket those on two buckets that have no output would be the same.
+    pub fn of_socket(token: TokenId, bucket: BucketId, number: u32) -> Self {
+        Self(Uuid::new_v5(&token.0, &[bucket.0.as_bytes().as_slice(), &number.to_be_bytes()].concat()))
     }
 
     /// The group of that name in an account: the same name always gives the same id

@@ -11,6 +11,7 @@ use crate::time::UnixMs;
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     deliveries: HashMap<EventId, State>,
+    last_sent_at: Option<UnixMs>,
 }
 
 /// Where a delivery stands.
@@ -48,6 +49,9 @@ impl State {
 impl Progress {
     /// Applies a fact. Applying it again changes nothing.
     pub fn apply(&mut self, fact: &Fact) {
+        if fact.ending() == Some(Ending::Sent) {
+            self.note_sent(Some(fact.at()));
+        }
         let state = self.deliveries.entry(fact.event()).or_insert(State::New);
         match (&mut *state, fact) {
             // The first ending stands: what was sent stays sent.
@@ -61,6 +65,16 @@ impl Progress {
                 Next::RetryAt(_) => {}
             },
         }
+    }
+
+    /// When a delivery last ended as sent, as far as is known.
+    pub fn last_sent_at(&self) -> Option<UnixMs> {
+        self.last_sent_at
+    }
+
+    /// A delivery ended as sent at this time, as is known from elsewhere.
+    pub fn note_sent(&mut self, at: Option<UnixMs>) {
+        self.last_sent_at = self.last_sent_at.max(at);
     }
 
     /// Where the delivery of that event stands.

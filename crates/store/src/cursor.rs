@@ -10,6 +10,8 @@
 mod consumer;
 mod hold;
 mod pull;
+mod pulled;
+mod queue;
 
 use std::time::Duration;
 
@@ -17,14 +19,15 @@ use async_nats::Subscriber;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use model::progress::{Again, Progress, State};
-use model::{EventId, InputId, UnixMs};
+use model::{EventId, UnixMs};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use hold::Hold;
 use pull::{Message, Pulls, Signal};
+pub use pulled::{Pulled, Receipt};
+pub use queue::Queue;
 
-use crate::event::Meta;
 use crate::fact::{CursorKey, From};
 use crate::{Error, Store};
 
@@ -62,6 +65,8 @@ pub struct Cursor {
     folded: u64,
     /// The highest number that the consumer gave to a delivery; a lower one means a new consumer.
     delivered: u64,
+    /// How many events the stream had for the consumer when NATS last said so.
+    pending: u64,
     /// How many events the standing pull requests may still bring.
     asked: usize,
     /// When the standing requests are over, even if NATS does not say so.
@@ -71,38 +76,6 @@ pub struct Cursor {
     lost: bool,
     /// Another process worked with the cursor when we attached, or attached since.
     shared: bool,
-}
-
-/// An event that is due.
-#[derive(Clone, Debug)]
-pub struct Pulled {
-    /// The event.
-    pub event: EventId,
-    /// The input that it came by.
-    pub input: InputId,
-    /// What stands beside it in clear.
-    pub meta: Meta,
-    /// Its sequence in the stream.
-    pub place: u64,
-    /// When JetStream stored it, by its clock.
-    pub stored_at: UnixMs,
-    /// When it is tried again, as the facts say; `None` when it was not tried.
-    pub again: Option<Again>,
-    /// The event as it lies in the log.
-    pub sealed: Bytes,
-    /// What to acknowledge it by; `None` when it was acknowledged before.
-    pub receipt: Option<Receipt>,
-}
-
-/// Names one handing-out of an event to JetStream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt(async_nats::Subject);
-
-impl Receipt {
-    /// The receipt that is acknowledged at this subject.
-    pub fn from_subject(subject: String) -> Self {
-        Self(subject.into())
-    }
 }
 
 /// Something happened; hand it to [`Cursor::take`].
@@ -152,6 +125,7 @@ impl Cursor {
             progress: Progress::default(),
             folded: 0,
             delivered: 0,
+            pending: 0,
             asked: 0,
             over_at: Instant::now(),
             refused_until: Instant::now(),
@@ -351,6 +325,7 @@ impl Cursor {
         self.asked = self.asked.saturating_sub(1);
         let is_new_consumer = message.delivered <= self.delivered;
         self.delivered = message.delivered;
+        self.pending = message.pending;
         if is_new_consumer || message.times > 1 {
             // It was given out before: by a process that is gone, before a restart, or by us.
             self.refresh(now, is_new_consumer).await?;
@@ -387,6 +362,9 @@ impl Cursor {
         let from = self.horizon(now);
         let mut progress = Progress::default();
         self.folded = self.store.facts().fold(&self.key, From::Time(from), &mut progress).await?;
+        if progress.last_sent_at().is_none() {
+            progress.note_sent(self.store.facts().last_sent(&self.key).await?);
+        }
         self.progress = progress;
         Ok(())
     }

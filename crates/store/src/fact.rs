@@ -7,7 +7,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
 use futures_util::StreamExt;
-use model::fact::{self, Fact};
+use model::fact::{self, Ending, Fact};
 use model::progress::Progress;
 use model::{BucketId, GroupId, OutputId, UnixMs};
 use uuid::Uuid;
@@ -147,6 +147,20 @@ impl Facts {
                 return Ok(sequence);
             }
         }
+    }
+
+    /// When a delivery of this cursor ended as sent, if its last message of facts says so.
+    ///
+    /// # Errors
+    /// As [`Facts::fold`].
+    pub async fn last_sent(&self, key: &CursorKey) -> Result<Option<UnixMs>, Error> {
+        let stream = self.layout.fact_stream(key.bucket);
+        let Some(last) = get::last_on(&self.context, &stream, self.subject(key), "read facts").await? else {
+            return Ok(None);
+        };
+        let facts = fact::decode(&last.payload)
+            .map_err(|e| Error::unreadable(format_args!("message {} of {stream}", last.sequence), e))?;
+        Ok(facts.iter().filter(|fact| fact.ending() == Some(Ending::Sent)).map(Fact::at).max())
     }
 
     /// The sequence and time of a cursor's last facts.

@@ -3,6 +3,10 @@
 //! Each dispatcher says it every few seconds, in pages, to a key-value bucket in memory whose
 //! entries vanish when they are not said again. Nothing here is needed for correctness: who reads
 //! it shows it to people, or decides which of several dispatchers does what any of them could do.
+//!
+//! `cursor` is what is said of cursors.
+
+mod cursor;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +17,7 @@ use async_nats::jetstream::kv::{self, Entry, Operation};
 use bytes::Bytes;
 use crypto::seal::Kind;
 use futures_util::StreamExt;
-use model::{AccountId, BucketId, DispatcherId, GroupId, OutputId, SessionId, TokenId, UnixMs};
+use model::{AccountId, DispatcherId, SessionId, TokenId, UnixMs};
 use serde::{Deserialize, Serialize};
 use telemetry::Stop;
 use tokio::sync::watch;
@@ -24,6 +28,8 @@ use uuid::Uuid;
 use crate::Error;
 use crate::keyring::{Keyring, Scope};
 use crate::layout;
+
+pub use cursor::{CursorSeen, Place};
 
 /// How often a dispatcher says that it is there.
 pub const SAY_EVERY: Duration = Duration::from_secs(3);
@@ -82,29 +88,6 @@ pub struct SessionSeen {
     pub since: UnixMs,
 }
 
-/// How a cursor stands, as the dispatcher that works with it sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CursorSeen {
-    /// Whose it is.
-    pub account: AccountId,
-    /// The bucket.
-    pub bucket: BucketId,
-    /// The output.
-    pub output: OutputId,
-    /// The group.
-    pub group: GroupId,
-    /// How many deliveries wait, in the stream and at hand.
-    pub waiting: u64,
-    /// When the oldest of those at hand was received.
-    pub oldest_at: Option<UnixMs>,
-    /// When the last delivery ended as sent.
-    pub last_sent_at: Option<UnixMs>,
-    /// How many attempts in a row have failed.
-    pub failures: u32,
-    /// Whether its circuit is open.
-    pub is_open: bool,
-}
-
 impl Presence {
     pub(crate) fn new(context: Context, keyring: Keyring) -> Self {
         Self { context, keyring, seen: Arc::default(), changed: watch::Sender::new(0) }
@@ -122,13 +105,17 @@ impl Presence {
         self.kv().await?.put(&key, sealed).await.map(|_| ()).map_err(|e| Error::unavailable("say who is here", e))
     }
 
-    /// Says that a dispatcher is going, with as many pages as it had.
+    /// Says that a dispatcher is going, with the numbers of the pages that it had.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; then it is taken for gone after [`SILENCE_MAX`].
-    pub async fn say_gone(&self, dispatcher: DispatcherId, pages: usize) -> Result<(), Error> {
+    pub async fn say_gone(
+        &self,
+        dispatcher: DispatcherId,
+        pages: impl IntoIterator<Item = usize>,
+    ) -> Result<(), Error> {
         let kv = self.kv().await?;
-        for number in 0..pages.max(1) {
+        for number in pages {
             kv.purge(key_of(dispatcher, number)).await.map_err(|e| Error::unavailable("say who is gone", e))?;
         }
         Ok(())
@@ -146,6 +133,11 @@ impl Presence {
         let mut seen = self.seen();
         forget_old(&mut seen);
         seen.values().map(|seen| Arc::clone(&seen.page)).collect()
+    }
+
+    /// How each cursor stands, by what all dispatchers that work with it say.
+    pub fn cursors(&self) -> HashMap<Place, CursorSeen> {
+        cursor::together(self.pages().iter().flat_map(|page| &page.cursors))
     }
 
     /// Changes with each thing that is said. Silence does not change it.

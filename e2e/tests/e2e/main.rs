@@ -51,6 +51,8 @@ mod plaintext;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod presence;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod public_dispatchers;

@@ -31,18 +31,24 @@ fn numbers(arrivals: &[Arrival]) -> Vec<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_is_left_alone_for_as_long_as_it_asks() {
-    story(async |world: &World| {
-        let straight = Straight::new(world).await?;
-        straight.destination.replies(first(1, |_| busy(429, 4)));
-        straight.send([1]).await?;
-        straight.until_sent(1).await?;
-        let arrivals = straight.destination.arrivals();
-        assert_eq!(arrivals.len(), 2);
-        // The backoff alone would have been a second at most.
-        assert!(arrivals[1].at - arrivals[0].at >= Duration::from_secs(3), "{:?}", arrivals[1].at - arrivals[0].at);
-        Ok(())
-    })
-    .await;
+    story(async |world: &World| is_left_alone(world, json!({})).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_left_alone_although_nothing_of_its_answers_is_kept() {
+    story(async |world: &World| is_left_alone(world, json!({"ephemeral": true})).await).await;
+}
+
+async fn is_left_alone(world: &World, bucket: Value) -> anyhow::Result<()> {
+    let straight = Straight::with(world, bucket, json!({})).await?;
+    straight.destination.replies(first(1, |_| busy(429, 4)));
+    straight.send([1]).await?;
+    straight.until_sent(1).await?;
+    let arrivals = straight.destination.arrivals();
+    assert_eq!(arrivals.len(), 2);
+    // The backoff alone would have been a second at most.
+    assert!(arrivals[1].at - arrivals[0].at >= Duration::from_secs(3), "{:?}", arrivals[1].at - arrivals[0].at);
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,6 +21,8 @@ mod keys;
 
 mod parked;
 
+mod standing;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 

@@ -16,7 +16,9 @@ use store::fact::CursorKey;
 use tracing::{info, warn};
 
 use crate::clock;
+use crate::courier::configured;
 use crate::hub::Hub;
+use crate::presence::Standing;
 
 /// How often every group is looked at.
 const ROUND_EVERY: Duration = Duration::from_secs(15);
@@ -48,14 +50,17 @@ pub(crate) async fn run(hub: &Hub) {
 /// looked at only when something new can have become too old.
 async fn round(hub: &Hub, looked: &mut HashMap<CursorKey, Left>) {
     let mut last_events: HashMap<BucketId, Option<u64>> = HashMap::new();
+    let (presence, mut there) = (hub.presence(), HashSet::new());
     for group in hub.store().directory().groups() {
         let Some((key, span)) = cursor_of(hub, &group.record) else { continue };
         if hub.stop().is_given() {
             return;
         }
+        there.insert(key);
         if hub.has(&key) {
             // Its courier sees to it, and leaves it in another state.
             looked.remove(&key);
+            presence.unserved_gone(&key);
             continue;
         }
         let last = match last_events.get(&key.bucket) {
@@ -68,58 +73,65 @@ async fn round(hub: &Hub, looked: &mut HashMap<CursorKey, Left>) {
                 }
             },
         };
-        let Some(last) = last else { continue };
-        match looked.get(&key) {
+        let Some(last) = last else {
+            // Nothing waits where nothing is.
+            presence.unserved(key, Standing { is_current: true, ..Standing::default() });
+            continue;
+        };
+        match looked.get(&key).filter(|_| presence.knows_unserved(&key)) {
             Some(Left::NothingTo(seen)) if *seen == last => continue,
             Some(Left::Until(at)) if clock::now() <= *at => continue,
             Some(_) | None => {}
         }
         match Box::pin(expire(hub, key, span, group.record.created_at)).await {
-            Ok(Looked::Held) => {}
-            Ok(Looked::Empty) => drop(looked.insert(key, Left::NothingTo(last))),
-            Ok(Looked::Young(at)) => drop(looked.insert(key, Left::Until(at.min(clock::now().plus(LOOK_AGAIN_MAX))))),
+            Ok(None) => presence.unserved_gone(&key),
+            Ok(Some((left, standing))) => {
+                let again = clock::now().plus(LOOK_AGAIN_MAX);
+                looked.insert(key, left.map_or(Left::NothingTo(last), |at| Left::Until(at.min(again))));
+                presence.unserved(key, standing);
+            }
             Err(error) => warn!(output = %key.output, %error, "a cursor without agents cannot be looked at now"),
         }
     }
+    presence.retain_unserved(|key| there.contains(key));
 }
 
-/// What came of looking at a cursor.
-enum Looked {
-    /// Another process works with it.
-    Held,
-    /// Everything on it has ended.
-    Empty,
-    /// What is on it becomes too old at this time, not before.
-    Young(UnixMs),
-}
-
-/// Ends what is too old on one cursor.
-async fn expire(hub: &Hub, key: CursorKey, span: Duration, since: UnixMs) -> Result<Looked, store::Error> {
+/// Ends what is too old on one cursor; returns when the rest becomes so, if there is any, and how
+/// the cursor stands. `None` when another process works with it.
+async fn expire(
+    hub: &Hub,
+    key: CursorKey,
+    span: Duration,
+    since: UnixMs,
+) -> Result<Option<(Option<UnixMs>, Standing)>, store::Error> {
     let store = hub.store();
     if Cursor::is_held(store, &key).await {
-        return Ok(Looked::Held);
+        return Ok(None);
     }
     let mut cursor = Cursor::attach(store, key, span, since, clock::now()).await?;
-    let mut round = Round { span, young: Vec::new(), young_until: None, expired: HashSet::new() };
+    let mut round = Round { span, young: Vec::new(), young_until: None, parked: 0, expired: HashSet::new() };
     let done = Box::pin(round.take_all(hub, &mut cursor)).await;
+    let standing = round.standing(&cursor);
     let Round { young, young_until, expired, .. } = round;
     let unheard = cursor.stop_asking().await;
-    cursor.release(young.into_iter().chain(unheard)).await;
+    cursor.release(young.into_iter().map(|(_, receipt)| receipt).chain(unheard)).await;
     done?;
     if !expired.is_empty() {
         let (output, group, expired) = (key.output, key.group, expired.len());
         info!(%output, %group, expired, "deliveries expired without an agent");
     }
-    Ok(young_until.map_or(Looked::Empty, Looked::Young))
+    Ok(Some((young_until, standing)))
 }
 
 /// One look at a cursor.
 struct Round {
     span: Duration,
     /// What to give back.
-    young: Vec<Receipt>,
+    young: Vec<(EventId, Receipt)>,
     /// When the first of those that are not too old becomes so.
     young_until: Option<UnixMs>,
+    /// How many that are not too old come from nowhere but the facts.
+    parked: u64,
     expired: HashSet<EventId>,
 }
 
@@ -128,12 +140,16 @@ impl Round {
         while self.take_some(hub, cursor).await? {}
         // What is parked was acknowledged, and comes from nowhere but the facts.
         let (mut parked, now) = (Vec::new(), clock::now());
+        let given_out: HashSet<_> = self.young.iter().map(|(event, _)| *event).collect();
         for (event, _) in cursor.again() {
             let until = event.received_at().plus(self.span);
             match now > until {
                 true if !self.expired.contains(&event) => parked.push(event),
                 true => {}
-                false => self.note_young(until),
+                false => {
+                    self.parked += u64::from(!given_out.contains(&event));
+                    self.note_young(until);
+                }
             }
         }
         for events in parked.chunks(BATCH) {
@@ -144,6 +160,7 @@ impl Round {
 
     /// Looks at the events that are there now; returns whether there may be more that are too old.
     async fn take_some(&mut self, hub: &Hub, cursor: &mut Cursor) -> Result<bool, store::Error> {
+        let before = cursor.delivered();
         cursor.ask_now(BATCH).await?;
         let (mut events, mut receipts) = (Vec::new(), Vec::new());
         while !cursor.is_idle() && !cursor.is_lost() {
@@ -156,14 +173,14 @@ impl Round {
                 receipts.extend(pulled.receipt);
             } else {
                 self.note_young(until);
-                self.young.extend(pulled.receipt);
+                self.young.extend(pulled.receipt.map(|receipt| (pulled.event, receipt)));
             }
         }
         self.end(hub, cursor, &events).await?;
         for receipt in &receipts {
             cursor.acknowledge(receipt).await?;
         }
-        Ok(!events.is_empty() && self.young.is_empty())
+        Ok(cursor.pending() > 0 && cursor.delivered() != before && self.young.is_empty())
     }
 
     async fn end(&mut self, hub: &Hub, cursor: &Cursor, events: &[EventId]) -> Result<(), store::Error> {
@@ -178,6 +195,20 @@ impl Round {
         Ok(())
     }
 
+    /// How the cursor stands after the look.
+    fn standing(&self, cursor: &Cursor) -> Standing {
+        let in_stream = cursor.pending() + self.young.len() as u64;
+        Standing {
+            at_hand: self.parked,
+            in_stream,
+            // The caretaker looks again when there is something new.
+            is_current: in_stream == 0,
+            oldest_at: self.young_until.map(|until| until.minus(self.span)),
+            last_sent_at: cursor.last_sent_at(),
+            ..Standing::default()
+        }
+    }
+
     fn note_young(&mut self, until: UnixMs) {
         self.young_until = Some(self.young_until.map_or(until, |first| first.min(until)));
     }
@@ -185,9 +216,7 @@ impl Round {
 
 /// The cursor of a group whose output still takes deliveries, and for how long one may be tried.
 fn cursor_of(hub: &Hub, group: &Group) -> Option<(CursorKey, Duration)> {
-    let directory = hub.store().directory();
-    let output = directory.output(group.output)?.record;
-    let bucket = directory.bucket(group.bucket)?.record;
+    let (output, bucket) = configured(hub.store().directory(), group.bucket, group.output)?;
     let key = CursorKey { bucket: bucket.id, output: output.id, group: group.id, ephemeral: bucket.ephemeral };
     (output.internal != (group.id == GroupId::PUBLIC)).then(|| (key, retry::span(&output, &bucket)))
 }

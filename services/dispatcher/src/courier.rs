@@ -9,6 +9,8 @@ mod configured;
 
 mod parking;
 
+mod standing;
+
 mod wait;
 
 use std::collections::VecDeque;
@@ -19,7 +21,7 @@ use model::fact::{Ending, Fact, Outcome};
 use model::order::Key;
 use model::reason::Reason;
 use model::record::Output;
-use model::{EventId, SessionId, retry};
+use model::{EventId, SessionId, UnixMs, retry};
 use store::answer::Given;
 use store::cursor::{Cursor, PROGRESS_EVERY, Pulled, Receipt};
 use store::fact::CursorKey;
@@ -30,11 +32,14 @@ use tracing::{error, info, warn};
 use crate::book::{Book, Due, Limits};
 use crate::delivery::{NotHanded, hand};
 use crate::hub::Hub;
+use crate::presence::Board;
 use crate::session::{Ended, Line, Session};
 use crate::{DRAIN_MAX, clock};
 use conclusion::Conclusions;
 use parking::Read;
 use wait::{Doing, finished, reached};
+
+pub(crate) use configured::configured;
 
 /// The wait before something that the store could not do is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(300);
@@ -71,12 +76,17 @@ struct Courier {
     reading: Option<(EventId, Doing<Read>)>,
     /// Nothing is begun before this time, because the store could not do something.
     pause: Instant,
+    /// Where it is said how the cursor stands.
+    board: Arc<Board>,
+    /// When a delivery last ended as sent here.
+    last_sent_at: Option<UnixMs>,
 }
 
 /// Works on a cursor until its last session has left, or until told to stop.
 pub(crate) async fn run(
     hub: Hub,
     key: CursorKey,
+    board: Arc<Board>,
     tx: mpsc::UnboundedSender<ToCourier>,
     mut rx: mpsc::UnboundedReceiver<ToCourier>,
 ) {
@@ -90,6 +100,8 @@ pub(crate) async fn run(
         handing: None,
         reading: None,
         pause: Instant::now(),
+        board,
+        last_sent_at: None,
     };
     let Some(mut cursor) = courier.attach(&mut rx).await else { return };
     courier.adopt(&cursor);
@@ -137,6 +149,7 @@ impl Courier {
             if let Err(error) = cursor.ask(self.book.wanted()).await {
                 self.later("ask for events", &error);
             }
+            self.stand(cursor);
             let next_at = self.next_at();
             tokio::select! {
                 // The end of the work.
@@ -310,6 +323,7 @@ impl Courier {
     /// What follows once facts are in the log.
     async fn concluded(&mut self, cursor: &Cursor, facts: Vec<Fact>) {
         for fact in facts {
+            self.note_sent(&fact);
             let receipt = match conclusion::retry_at(&fact) {
                 Some(at) => self.book.retry(fact.event(), at, clock::now()),
                 None => self.book.ended(fact.event()),

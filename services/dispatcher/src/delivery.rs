@@ -22,6 +22,10 @@ use crate::public::Attempt;
 use crate::session::{AgentLine, Line, Session, send};
 use crate::socket::webhook;
 
+/// The fewest bytes of a body with which an answer comes at all. Nothing of it is kept, but it says
+/// when to try again (`Retry-After`).
+const ANSWER_HEADERS_ALONE: usize = 1;
+
 /// Why an attempt could not be handed to an agent.
 #[derive(Debug)]
 pub(crate) enum NotHanded {
@@ -130,11 +134,11 @@ async fn to_agent(
 }
 
 /// How much is wanted of a destination's answer: what its owner can read later, more when a caller
-/// waits for it, and nothing where nothing may be kept.
+/// waits for it, and hardly anything where nothing may be kept.
 fn answer_bytes_max(key: CursorKey, is_waited_for: bool) -> usize {
     match (is_waited_for, key.ephemeral) {
         (true, _) => ANSWER_CARRIED_BYTES_MAX,
-        (false, true) => 0,
+        (false, true) => ANSWER_HEADERS_ALONE,
         (false, false) => ANSWER_KEPT_BYTES_MAX,
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::courier::{self, ToCourier};
-use crate::presence::Presence;
+use crate::presence::{Board, Presence, Standing};
 use crate::session::Session;
 
 /// How many cursors are set up at once: NATS drops everything that is asked of it when too many
@@ -39,7 +39,8 @@ struct Inner {
 
 struct Courier {
     tx: mpsc::UnboundedSender<ToCourier>,
-    sessions: usize,
+    sessions: u32,
+    board: Arc<Board>,
 }
 
 impl Hub {
@@ -99,8 +100,9 @@ impl Hub {
         let (tx, rx) = mpsc::unbounded_channel();
         // Sent before the courier runs: one without a session ends at once.
         let _ = tx.send(join);
-        self.tasks().spawn(courier::run(self.clone(), key, tx.clone(), rx));
-        couriers.insert(key, Courier { tx, sessions: 1 });
+        let board = Arc::new(Board::default());
+        self.tasks().spawn(courier::run(self.clone(), key, board.clone(), tx.clone(), rx));
+        couriers.insert(key, Courier { tx, sessions: 1, board });
     }
 
     /// Takes a session out of the work on a cursor. The courier ends with its last session.
@@ -117,6 +119,12 @@ impl Hub {
     /// Whether a courier here works on the cursor.
     pub(crate) fn has(&self, key: &CursorKey) -> bool {
         self.couriers().contains_key(key)
+    }
+
+    /// How the cursors stand that couriers here work with, each with its number of sessions.
+    pub(crate) fn standings(&self) -> Vec<(CursorKey, u32, Standing)> {
+        let couriers = self.couriers();
+        couriers.iter().filter_map(|(key, courier)| Some((*key, courier.sessions, courier.board.read()?))).collect()
     }
 
     /// A client of the public socket has subscribed.

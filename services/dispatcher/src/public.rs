@@ -30,6 +30,7 @@ use crate::hub::Hub;
 use crate::session::{self, Session};
 
 pub(crate) use attempts::{Attempt, Attempts};
+pub(crate) use share::falls_to;
 
 /// The most attempts at public outputs that are under way at once; attempts at suspect outputs get
 /// half of them. Each may hold a file descriptor, of which a process has 1024 by default.
@@ -173,10 +174,8 @@ impl Public {
     fn wanted(&self, output: OutputId) -> Option<(CursorKey, Group)> {
         let output = self.directory().output(output)?.record;
         let bucket = self.directory().bucket(output.bucket)?.record;
-        if output.internal
-            || output.disabled
-            || !share::falls_to(self.hub.id(), output.id, self.dispatchers.as_deref()?)
-        {
+        let takes = !output.internal && !output.disabled && output.paused.is_none();
+        if !takes || !falls_to(self.hub.id(), output.id, self.dispatchers.as_deref()?) {
             return None;
         }
         let (id, bucket, ephemeral) = (GroupId::PUBLIC, bucket.id, bucket.ephemeral);

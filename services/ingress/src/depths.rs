@@ -40,11 +40,9 @@ fn limit(output: &Output) -> Option<u64> {
 /// The longest queue of each output: each of its groups has one.
 fn waiting(presence: &Presence) -> HashMap<OutputId, u64> {
     let mut depths = HashMap::new();
-    for page in presence.pages() {
-        for cursor in &page.cursors {
-            let depth = depths.entry(cursor.output).or_default();
-            *depth = cursor.waiting.max(*depth);
-        }
+    for cursor in presence.cursors().values() {
+        let depth = depths.entry(cursor.output).or_default();
+        *depth = cursor.waiting.max(*depth);
     }
     depths
 }

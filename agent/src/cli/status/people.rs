@@ -44,7 +44,8 @@ struct Connected {
     rest: Map<String, Value>,
 }
 
-/// A group on an output. Without a session of it nobody knows how many deliveries wait.
+/// A group on an output. What the server does not know yet, a moment after a group was made or lost
+/// its last session, is missing.
 #[derive(Debug, Serialize, Deserialize)]
 struct Group {
     #[serde(default)]
@@ -53,6 +54,7 @@ struct Group {
     bucket_id: String,
     #[serde(default)]
     output_id: String,
+    sessions: Option<u64>,
     waiting: Option<u64>,
     #[serde(default)]
     oldest_at: Value,
@@ -121,8 +123,8 @@ impl People {
 
 impl Group {
     fn state(&self) -> String {
-        match (self.waiting, self.circuit_open, self.failures) {
-            (None, ..) => "nobody connected".to_owned(),
+        match (self.sessions, self.circuit_open, self.failures) {
+            (None | Some(0), ..) => "nobody connected".to_owned(),
             (Some(_), Some(true), _) => "circuit open".to_owned(),
             (Some(_), _, Some(failures @ 1..)) => format!("{failures} failures in a row"),
             (Some(_), _, _) => "ok".to_owned(),
@@ -144,9 +146,10 @@ mod tests {
     #[test]
     fn a_group_says_what_is_wrong_with_it() {
         let state = |group: Value| serde_json::from_value::<Group>(group).unwrap().state();
-        assert_eq!(state(json!({"waiting": null})), "nobody connected");
-        assert_eq!(state(json!({"waiting": 0, "failures": 0, "circuit_open": false})), "ok");
-        assert_eq!(state(json!({"waiting": 4, "failures": 9, "circuit_open": false})), "9 failures in a row");
-        assert_eq!(state(json!({"waiting": 4, "failures": 9, "circuit_open": true})), "circuit open");
+        assert_eq!(state(json!({"sessions": null})), "nobody connected");
+        assert_eq!(state(json!({"sessions": 0, "waiting": 7, "circuit_open": false})), "nobody connected");
+        assert_eq!(state(json!({"sessions": 1, "failures": 0, "circuit_open": false})), "ok");
+        assert_eq!(state(json!({"sessions": 1, "failures": 9, "circuit_open": false})), "9 failures in a row");
+        assert_eq!(state(json!({"sessions": 2, "failures": 9, "circuit_open": true})), "circuit open");
     }
 }

@@ -50,6 +50,19 @@ fn the_first_ending_stands() {
 }
 
 #[test]
+fn the_last_that_was_sent_is_remembered_whatever_is_forgotten() {
+    let mut progress = Progress::default();
+    assert_eq!(progress.last_sent_at(), None);
+    let sent = |at| Fact::DeliveryEnded { event: event(1), at: UnixMs(at), ending: Ending::Sent, reason: None };
+    for fact in [sent(5), sent(9), sent(7), attempt(event(2), 1, Next::End(Ending::Failed))] {
+        progress.apply(&fact);
+    }
+    progress.forget_before(UnixMs(100));
+    progress.note_sent(None);
+    assert_eq!(progress.last_sent_at(), Some(UnixMs(9)));
+}
+
+#[test]
 fn what_lies_before_the_horizon_is_forgotten() {
     let mut progress = Progress::default();
     for ms in [10, 20, 30] {

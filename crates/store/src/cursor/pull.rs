@@ -52,6 +52,8 @@ pub(super) struct Message {
     pub(super) place: u64,
     /// When JetStream stored it.
     pub(super) stored_at: UnixMs,
+    /// How many events the stream still had for the consumer after this one.
+    pub(super) pending: u64,
 }
 
 /// The pull requests of a cursor.
@@ -158,6 +160,7 @@ fn event(message: async_nats::Message) -> Option<Message> {
         times: numbers.times,
         place: numbers.place,
         stored_at: numbers.stored_at,
+        pending: numbers.pending,
     })
 }
 
@@ -170,6 +173,7 @@ struct Numbers {
     times: i64,
     place: u64,
     stored_at: UnixMs,
+    pending: u64,
 }
 
 impl Numbers {
@@ -186,6 +190,7 @@ impl Numbers {
             place: parts.get(first + 1)?.parse().ok()?,
             delivered: parts.get(first + 2)?.parse().ok()?,
             stored_at: UnixMs(nanos / 1_000_000),
+            pending: parts.get(first + 4)?.parse().ok()?,
         })
     }
 }
@@ -196,11 +201,11 @@ mod tests {
 
     #[test]
     fn acknowledgement_subjects_of_both_forms_are_read() {
-        let expected = Numbers { delivered: 7, times: 2, place: 100, stored_at: UnixMs(1_700_000_000_123) };
+        let expected = Numbers { delivered: 7, times: 2, place: 100, stored_at: UnixMs(1_700_000_000_123), pending: 5 };
         let short = "$JS.ACK.EVENT_1.name.2.100.7.1700000000123456789.5";
         let long = "$JS.ACK.dom.hash.EVENT_1.name.2.100.7.1700000000123456789.5.rnd";
         assert_eq!(Numbers::parse(short), Some(expected));
-        assert_eq!(Numbers::parse(long).map(|n| n.delivered), Some(7));
+        assert_eq!(Numbers::parse(long).map(|n| (n.delivered, n.pending)), Some((7, 5)));
         assert_eq!(Numbers::parse("$JS.ACK.x"), None);
     }
 }

@@ -39,10 +39,8 @@ pub(super) async fn groups(State(api): State<Api>, caller: Caller, Query(of): Qu
     let mut groups = api.directory().groups();
     groups.retain(|group| ids.contains(&group.record.bucket));
     groups.sort_by_key(|group| (group.record.created_at, group.record.output, group.record.id));
-    let pages = api.store().presence().pages();
-    let cursors: std::collections::HashMap<_, _> =
-        pages.iter().flat_map(|page| &page.cursors).map(|cursor| ((cursor.output, cursor.group), cursor)).collect();
-    let cursor = |group: &model::record::Group| cursors.get(&(group.output, group.id)).copied();
+    let cursors = api.store().presence().cursors();
+    let cursor = |group: &model::record::Group| cursors.get(&(group.bucket, group.output, group.id));
     let shown: Vec<_> = groups.iter().map(|group| Group::new(&group.record, cursor(&group.record))).collect();
     Ok(Json(shown).into_response())
 }

@@ -48,7 +48,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// A group of agents on an output. What a dispatcher would say is `null` while none works for it.
+/// A group of agents on an output. What no dispatcher says, or not yet, is `null`.
 #[derive(Serialize)]
 pub(crate) struct Group<'a> {
     id: GroupId,
@@ -56,9 +56,11 @@ pub(crate) struct Group<'a> {
     bucket_id: BucketId,
     output_id: OutputId,
     created_at: u64,
+    /// How many sessions take part; none when nobody delivers for the group.
+    sessions: Option<u32>,
     /// How many deliveries wait.
     waiting: Option<u64>,
-    /// When the oldest of those at hand was received, in Unix seconds.
+    /// When the oldest of those that are known one by one was received, in Unix seconds.
     oldest_at: Option<u64>,
     /// When the last one ended as sent, in Unix seconds.
     last_sent_at: Option<u64>,
@@ -76,6 +78,7 @@ impl<'a> Group<'a> {
             bucket_id: group.bucket,
             output_id: group.output,
             created_at: group.created_at.seconds(),
+            sessions: cursor.map(|cursor| cursor.sessions),
             waiting: cursor.map(|cursor| cursor.waiting),
             oldest_at: cursor.and_then(|cursor| cursor.oldest_at).map(|at| at.seconds()),
             last_sent_at: cursor.and_then(|cursor| cursor.last_sent_at).map(|at| at.seconds()),

@@ -144,7 +144,9 @@ async fn who_is_connected_is_shown_to_its_account_alone() {
         bucket: group.bucket,
         output: group.output,
         group: group.id,
+        sessions: 1,
         waiting: 3,
+        at_hand: 1,
         oldest_at: Some(UnixMs(4000)),
         last_sent_at: None,
         failures: 1,
@@ -160,7 +162,7 @@ async fn who_is_connected_is_shown_to_its_account_alone() {
     }], "tunnel_clients": [] });
     assert_eq!(shown, expected);
     let expected = json!([{
-        "id": group.id, "name": "g", "bucket_id": group.bucket, "output_id": group.output, "created_at": 1,
+        "id": group.id, "name": "g", "bucket_id": group.bucket, "output_id": group.output, "created_at": 1, "sessions": 1,
         "waiting": 3, "oldest_at": 4, "last_sent_at": null, "failures": 1, "circuit_open": true,
     }]);
     assert_eq!(client.get("/v1/groups?bucket=demo").await.json(200), expected);

@@ -29,6 +29,11 @@ impl Circuit {
         }
     }
 
+    /// How many attempts in a row have failed.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Whether it failed so often that it is tried one event at a time.
     pub(super) fn is_suspect(&self, limits: &Limits) -> bool {
         self.failures >= limits.failures

@@ -4,7 +4,7 @@
 //! The log of facts knows them too. So nothing is lost with this process: whoever attaches to the
 //! cursor next adopts them from there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use model::{EventId, UnixMs};
 
@@ -26,7 +26,7 @@ pub(crate) struct Parked {
 #[derive(Debug, Default)]
 pub(super) struct Park {
     by_time: BTreeMap<(UnixMs, EventId), Parked>,
-    times: HashMap<EventId, UnixMs>,
+    times: BTreeMap<EventId, UnixMs>,
 }
 
 impl Park {
@@ -55,6 +55,16 @@ impl Park {
     /// The delivery that is due first.
     pub(super) fn first(&self) -> Option<(UnixMs, EventId, Parked)> {
         self.by_time.first_key_value().map(|((at, event), parked)| (*at, *event, *parked))
+    }
+
+    /// How many are parked.
+    pub(super) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The one that was received first.
+    pub(super) fn oldest(&self) -> Option<EventId> {
+        self.times.first_key_value().map(|(event, _)| *event)
     }
 
     /// Forgets all that was adopted.

@@ -180,6 +180,32 @@ fn what_is_left_is_given_back_in_order() {
     assert_eq!(receipts, expected);
 }
 
+#[test]
+fn whatever_has_not_ended_is_counted_wherever_it_is() {
+    let mut book = book([5, 3, 7]);
+    assert_eq!(book.all_here(), (3, Some(event(3))));
+    assert_eq!(begin_all(&mut book), [5]);
+    book.conclude(event(5)).unwrap();
+    book.note(false, NOW);
+    assert_eq!(book.retry(event(5), NOW.plus(PARK_FROM * 2), NOW), Some(receipt(5)), "it is parked");
+    assert_eq!(begin_all(&mut book), [3]);
+    succeed(&mut book, 3);
+    assert_eq!(book.all_here(), (2, Some(event(5))));
+}
+
+#[test]
+fn the_circuit_is_open_until_an_attempt_succeeds() {
+    let mut book = book(1..=10);
+    for n in 1..=SUSPECT_AFTER {
+        assert!(!book.is_open());
+        assert_eq!(book.failures(), n - 1);
+        book.note(false, NOW);
+    }
+    assert!(book.is_open());
+    book.note(true, NOW);
+    assert!(!book.is_open() && book.failures() == 0);
+}
+
 mod policy;
 
 mod properties;

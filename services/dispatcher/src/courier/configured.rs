@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::record::{Bucket, Output};
-use model::{GroupId, OutputId, UnixMs, retry};
+use model::{BucketId, GroupId, OutputId, UnixMs, retry};
+use store::directory::Directory;
 
 use super::Courier;
 use crate::clock;
@@ -21,13 +22,7 @@ impl Courier {
 
     /// The output and bucket, as they are configured; `None` when either was deleted.
     pub(super) fn configured(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
-        let directory = self.hub.store().directory();
-        let bucket = directory.bucket(self.key.bucket)?.record;
-        let output = match self.key.output {
-            OutputId::NONE => Arc::new(Output::none(&bucket)),
-            id => directory.output(id)?.record,
-        };
-        Some((output, bucket))
+        configured(self.hub.store().directory(), self.key.bucket, self.key.output)
     }
 
     /// For how long a delivery may be tried, and when the group first attached.
@@ -37,4 +32,18 @@ impl Courier {
         let since = directory.group(self.key.output, self.key.group).map_or_else(clock::now, |g| g.record.created_at);
         Some((retry::span(&output, &bucket), since))
     }
+}
+
+/// An output and its bucket, as they are configured; `None` when either was deleted.
+pub(crate) fn configured(
+    directory: &Directory,
+    bucket: BucketId,
+    output: OutputId,
+) -> Option<(Arc<Output>, Arc<Bucket>)> {
+    let bucket = directory.bucket(bucket)?.record;
+    let output = match output {
+        OutputId::NONE => Arc::new(Output::none(&bucket)),
+        id => directory.output(id)?.record,
+    };
+    Some((output, bucket))
 }

@@ -1,6 +1,6 @@
 //! Tests of how presence is cut into pages.
 
-use model::{AccountId, TokenId, UnixMs};
+use model::{AccountId, BucketId, GroupId, OutputId, TokenId, UnixMs};
 use uuid::Uuid;
 
 use super::*;
@@ -37,4 +37,29 @@ fn pages_are_cut_at_the_limit() {
     assert_eq!(pages.iter().map(|page| page.sessions.len()).sum::<usize>(), PAGE_ENTRIES_MAX + 1);
     presence.session_gone(SessionId(Uuid::from_u128(0)));
     assert_eq!(presence.pages().len(), 1);
+}
+
+fn cursor(n: u128) -> CursorSeen {
+    CursorSeen {
+        account: AccountId(Uuid::from_u128(1)),
+        bucket: BucketId(Uuid::from_u128(2)),
+        output: OutputId(Uuid::from_u128(n)),
+        group: GroupId::PUBLIC,
+        sessions: 1,
+        waiting: 0,
+        at_hand: 0,
+        oldest_at: None,
+        last_sent_at: None,
+        failures: 0,
+        is_open: false,
+    }
+}
+
+#[test]
+fn pages_of_cursors_are_cut_at_the_limit_and_an_empty_one_says_that_there_are_none() {
+    assert_eq!(cursor_pages(&[]), [Page::default()]);
+    let all: Vec<_> = (0..=PAGE_ENTRIES_MAX as u128).map(cursor).collect();
+    assert_eq!(cursor_pages(&all[1..]).len(), 1);
+    let pages = cursor_pages(&all);
+    assert_eq!(pages.iter().map(|page| page.cursors.len()).collect::<Vec<_>>(), [PAGE_ENTRIES_MAX, 1]);
 }

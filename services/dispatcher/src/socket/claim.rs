@@ -26,7 +26,7 @@ pub(crate) struct Claimed {
 /// that cannot be done now.
 pub(crate) async fn claim(hub: &Hub, account: AccountId, token: TokenId, place: Place) -> Option<Claimed> {
     for number in 0..SOCKETS_MAX {
-        let key = place.cursor(GroupId::of_socket(token, number));
+        let key = place.cursor(GroupId::of_socket(token, place.bucket, number));
         match try_claim(hub, account, token, number, key).await {
             Ok(Some(guard)) => return Some(Claimed { key, guard }),
             Ok(None) => {}
@@ -50,7 +50,7 @@ pub(crate) fn is_of_socket(group: &Group) -> bool {
     let parts = group.name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('/'));
     let Some((token, number)) = parts else { return false };
     match (token.parse::<TokenId>(), number.parse()) {
-        (Ok(token), Ok(number)) => group.id == GroupId::of_socket(token, number),
+        (Ok(token), Ok(number)) => group.id == GroupId::of_socket(token, group.bucket, number),
         _ => false,
     }
 }
@@ -104,17 +104,20 @@ mod tests {
     #[test]
     fn a_group_is_a_sockets_by_name_and_id_together() {
         let token = TokenId(Uuid::from_u128(1));
+        let bucket = BucketId(Uuid::from_u128(2));
         let group = |id, name: &str| Group {
             id,
             output: OutputId::NONE,
-            bucket: BucketId(Uuid::from_u128(2)),
+            bucket,
             account: AccountId(Uuid::from_u128(3)),
             name: name.to_owned(),
             created_at: UnixMs(0),
         };
-        let own = GroupId::of_socket(token, 3);
+        let own = GroupId::of_socket(token, bucket, 3);
         assert!(is_of_socket(&group(own, &name(token, 3))));
         assert!(!is_of_socket(&group(own, &name(token, 4))));
+        let elsewhere = GroupId::of_socket(token, BucketId(Uuid::from_u128(9)), 3);
+        assert!(!is_of_socket(&group(elsewhere, &name(token, 3))));
         assert!(!is_of_socket(&group(own, "blue")));
         let named = name(token, 3);
         assert!(!is_of_socket(&group(GroupId::named(AccountId(Uuid::from_u128(3)), &named), &named)));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use model::record::Group;
+use model::retry;
 use store::cursor::Hold;
 use store::directory::Record;
 use store::fact::CursorKey;
@@ -11,12 +12,14 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::claim;
+use crate::courier::configured;
 use crate::hub::Hub;
 use crate::session::Place;
 
 /// How often the groups are looked at.
 const ROUND_EVERY: Duration = Duration::from_secs(30);
-/// How much longer than its window a socket may stay away: what is too old has ended as expired then.
+/// How much longer than its deliveries may be tried a socket may stay away: what is too old has
+/// ended as expired then.
 const AWAY_SLACK: Duration = Duration::from_secs(120);
 
 /// Looks after the groups of sockets until the dispatcher stops.
@@ -33,7 +36,7 @@ async fn round(hub: &Hub, away: &mut HashMap<CursorKey, Instant>) {
     let groups = hub.store().directory().groups();
     let mut seen = HashMap::new();
     for group in groups.iter().map(|group| &group.record).filter(|group| claim::is_of_socket(group)) {
-        let Some((key, window)) = cursor_of(hub, group) else {
+        let Some((key, span)) = cursor_of(hub, group) else {
             delete(hub, group).await;
             continue;
         };
@@ -44,7 +47,7 @@ async fn round(hub: &Hub, away: &mut HashMap<CursorKey, Instant>) {
             continue;
         }
         let since = away.get(&key).copied().unwrap_or_else(Instant::now);
-        if since.elapsed() > window + AWAY_SLACK {
+        if since.elapsed() > span + AWAY_SLACK {
             delete(hub, group).await;
         } else {
             seen.insert(key, since);
@@ -60,9 +63,10 @@ async fn delete(hub: &Hub, group: &Group) {
     }
 }
 
-/// The cursor of a group and the window of its bucket; `None` when the bucket is gone.
+/// The cursor of a group, and for how long a delivery of it may be tried; `None` when its output or
+/// bucket is gone. So what is owed while an output is paused, or disabled, ends before its group does.
 fn cursor_of(hub: &Hub, group: &Group) -> Option<(CursorKey, Duration)> {
-    let bucket = hub.store().directory().bucket(group.bucket)?.record;
+    let (output, bucket) = configured(hub.store().directory(), group.bucket, group.output)?;
     let place = Place { bucket: bucket.id, output: group.output, ephemeral: bucket.ephemeral };
-    Some((place.cursor(group.id), bucket.window()))
+    Some((place.cursor(group.id), retry::span(&output, &bucket)))
 }

@@ -1,0 +1,32 @@
+//! How the courier's cursor stands, for whoever wants to know.
+
+use model::fact::{Ending, Fact};
+use store::cursor::Cursor;
+
+use super::Courier;
+use crate::presence::Standing;
+
+impl Courier {
+    /// Says how the cursor stands now.
+    pub(super) fn stand(&self, cursor: &Cursor) {
+        let (at_hand, oldest) = self.book.all_here();
+        self.board.write(Standing {
+            at_hand,
+            in_stream: cursor.pending(),
+            // New events come at once then; what came before is on its way.
+            is_current: cursor.is_asking() && cursor.pending() == 0,
+            delivered: cursor.delivered(),
+            oldest_at: oldest.map(|event| event.received_at()),
+            last_sent_at: self.last_sent_at.max(cursor.last_sent_at()),
+            failures: self.book.failures(),
+            is_open: self.book.is_open(),
+        });
+    }
+
+    /// Remembers when a delivery ended as sent.
+    pub(super) fn note_sent(&mut self, fact: &Fact) {
+        if fact.ending() == Some(Ending::Sent) {
+            self.last_sent_at = self.last_sent_at.max(Some(fact.at()));
+        }
+    }
+}
