@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// The largest head that is read, in bytes: far above what any test sends.
 const HEAD_BYTES_MAX: usize = 1024 * 1024;
@@ -73,6 +74,23 @@ impl Trust {
     }
 }
 
+/// The certificate (in DER) that a server at the address shows for a host, if it is to be trusted.
+///
+/// # Errors
+/// As [`Connection::open_tls`].
+pub async fn certificate(address: SocketAddr, host: &str, trust: &Trust) -> io::Result<Vec<u8>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let stream = secure(address, name, trust).await?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|leaf| leaf.to_vec());
+    shown.ok_or_else(|| io::Error::other("no certificate was shown"))
+}
+
+async fn secure(address: SocketAddr, name: ServerName<'static>, trust: &Trust) -> io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    TlsConnector::from(trust.0.clone()).connect(name, stream).await
+}
+
 impl Connection {
     /// Connects without TLS.
     ///
@@ -89,11 +107,17 @@ impl Connection {
     /// # Errors
     /// When the connection or the handshake fails.
     pub async fn open_tls(address: SocketAddr, trust: &Trust) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let name = ServerName::IpAddress(address.ip().into());
-        let stream = TlsConnector::from(trust.0.clone()).connect(name, stream).await?;
+        let stream = secure(address, ServerName::IpAddress(address.ip().into()), trust).await?;
         Ok(Self { stream: Box::new(stream), buffer: Vec::new() })
+    }
+
+    /// Connects with TLS to that host at the address; the certificate must be for the host.
+    ///
+    /// # Errors
+    /// As [`Connection::open_tls`].
+    pub async fn open_tls_as(address: SocketAddr, host: &str, trust: &Trust) -> io::Result<Self> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        Ok(Self { stream: Box::new(secure(address, name, trust).await?), buffer: Vec::new() })
     }
 
     /// Writes these bytes.

@@ -26,7 +26,8 @@ pub struct Plan {
     env: Vec<(String, String)>,
     data_dir: PathBuf,
     logs: PathBuf,
-    tls: bool,
+    /// The certificate authority to trust, for one with TLS.
+    ca_file: Option<PathBuf>,
 }
 
 /// A running server.
@@ -42,7 +43,7 @@ pub struct Server {
 impl Plan {
     /// A server of that name, with all roles and a NATS of its own.
     pub(crate) fn new(name: &str, data_dir: PathBuf, logs: PathBuf) -> Self {
-        Self { name: name.to_owned(), args: Vec::new(), env: Vec::new(), data_dir, logs, tls: false }
+        Self { name: name.to_owned(), args: Vec::new(), env: Vec::new(), data_dir, logs, ca_file: None }
     }
 
     /// Adds arguments.
@@ -76,8 +77,20 @@ impl Plan {
     /// Over TLS, with a certificate authority of its own.
     #[must_use]
     pub fn tls(mut self) -> Self {
-        self.tls = true;
+        self.ca_file = Some(self.data_dir.join("ca/ca.pem"));
         self.args(["--tls-local-ca"])
+    }
+
+    /// Over TLS, with these certificates in `dir`, each `<name>.pem` with `<name>.key`; the first is
+    /// for the address that it listens at. All are from the authority in `ca.pem` there.
+    #[must_use]
+    pub fn tls_files(mut self, dir: &Path, names: &[&str]) -> Self {
+        self.ca_file = Some(dir.join("ca.pem"));
+        for name in names {
+            let path = |ending: &str| dir.join(format!("{name}.{ending}")).to_string_lossy().into_owned();
+            self = self.args(["--tls-cert", &path("pem"), "--tls-key", &path("key")]);
+        }
+        self
     }
 
     /// Starts it on a port that the system chooses, and waits until it is ready.
@@ -102,10 +115,7 @@ impl Plan {
         let mut process = self.spawn(address)?;
         let what = format!("{} listens", self.name);
         process.until(&what, async || Ok(holds(TcpStream::connect(address).await.is_ok()))).await?;
-        let trust = match self.tls {
-            true => Some(Trust::file(&self.data_dir.join("ca/ca.pem"))?),
-            false => None,
-        };
+        let trust = self.ca_file.as_deref().map(Trust::file).transpose()?;
         Ok(Server { plan: self, address, _reserved: reserved, trust, process })
     }
 
@@ -148,7 +158,7 @@ impl Server {
 
     /// The certificate authority to trust, for a server with TLS.
     pub fn ca_file(&self) -> Option<PathBuf> {
-        self.trust.as_ref().map(|_| self.plan.data_dir.join("ca/ca.pem"))
+        self.plan.ca_file.clone()
     }
 
     /// Opens a connection to it.

@@ -5,6 +5,7 @@
 //! it, for a moment [`RENEW_BEFORE`] ahead. So a certificate that is near its end, was made for
 //! other names or by another authority, or does not belong to its key, is made anew.
 
+use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -59,6 +60,7 @@ pub struct Authority {
 }
 
 /// A certificate and its key, both in PEM.
+#[derive(PartialEq, Eq)]
 pub struct Issued {
     /// The certificate; the authority's is not part of it.
     pub cert_pem: String,
@@ -149,6 +151,12 @@ impl Authority {
         let (cert_pem, key_pem) = (cert.pem(), key.serialize_pem());
         let authority = Self { cert: cert.der().clone(), issuer: Issuer::new(ca_params(&key), key) };
         Ok((authority, cert_pem, key_pem))
+    }
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued").field("cert_pem", &self.cert_pem).finish_non_exhaustive()
     }
 }
 

@@ -95,13 +95,14 @@ pub struct Serve {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub struct Tls {
-    /// Certificate chain in PEM; turns TLS on.
-    #[arg(long, env = "RELAY_TLS_CERT", requires = "tls_key", conflicts_with = "tls_local_ca")]
-    pub tls_cert: Option<PathBuf>,
+    /// Certificate chain in PEM; turns TLS on. May be repeated: callers get the one for the host
+    /// that they name, or the first. Files that change are read again
+    #[arg(long, env = "RELAY_TLS_CERT", value_delimiter = ',', requires = "tls_key", conflicts_with = "tls_local_ca")]
+    pub tls_cert: Vec<PathBuf>,
 
-    /// Private key of --tls-cert in PEM.
-    #[arg(long, env = "RELAY_TLS_KEY", requires = "tls_cert")]
-    pub tls_key: Option<PathBuf>,
+    /// Private key of --tls-cert in PEM; as many of them, in the same order.
+    #[arg(long, env = "RELAY_TLS_KEY", value_delimiter = ',', requires = "tls_cert")]
+    pub tls_key: Vec<PathBuf>,
 
     /// Turns TLS on with a certificate authority made in the data directory (`ca/ca.pem`).
     #[arg(long, env = "RELAY_TLS_LOCAL_CA")]

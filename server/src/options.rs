@@ -194,7 +194,7 @@ impl Options {
         }
         Ok(Self {
             roles: Roles::new(cli.roles).context("--roles is empty")?,
-            tls: tls_source(&cli.tls, &cli.data_dir, cli.http_addr, cli.public_url.as_ref()),
+            tls: tls_source(&cli.tls, &cli.data_dir, cli.http_addr, cli.public_url.as_ref())?,
             master_key: master_key(&cli.keys, embedded)?,
             admin: cli.keys.admin_key.zip(cli.keys.admin_secret).map(|(key, secret)| Admin { key, secret }),
             limits: limits(&cli.limits)?,
@@ -252,11 +252,19 @@ fn check_public_url(url: &Url) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tls_source(cli: &cli::Tls, data_dir: &Path, http_addr: SocketAddr, public_url: Option<&Url>) -> Option<tls::Source> {
-    if let (Some(cert), Some(key)) = (&cli.tls_cert, &cli.tls_key) {
-        return Some(tls::Source::Files { cert: cert.clone(), key: key.clone() });
+fn tls_source(
+    cli: &cli::Tls,
+    data_dir: &Path,
+    http_addr: SocketAddr,
+    public_url: Option<&Url>,
+) -> anyhow::Result<Option<tls::Source>> {
+    let (certs, keys) = (&cli.tls_cert, &cli.tls_key);
+    ensure!(certs.len() == keys.len(), "--tls-cert and --tls-key must be given equally often");
+    if !certs.is_empty() {
+        let pairs = certs.iter().zip(keys).map(|(cert, key)| tls::Pair { cert: cert.clone(), key: key.clone() });
+        return Ok(Some(tls::Source::Files(pairs.collect())));
     }
-    cli.tls_local_ca.then(|| {
+    let local = cli.tls_local_ca.then(|| {
         let mut names = vec!["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string(), "::1".to_owned()];
         let listens = Some(http_addr.ip()).filter(|ip| !ip.is_unspecified()).map(|ip: IpAddr| ip.to_string());
         let called = public_url.and_then(Url::host_str).map(|host| host.trim_matches(['[', ']']).to_owned());
@@ -266,7 +274,8 @@ fn tls_source(cli: &cli::Tls, data_dir: &Path, http_addr: SocketAddr, public_url
             }
         }
         tls::Source::LocalAuthority { dir: data_dir.join(AUTHORITY_DIR), names }
-    })
+    });
+    Ok(local)
 }
 
 fn nats(cli: cli::Nats) -> anyhow::Result<Nats> {

@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use auth::Auth;
@@ -24,6 +25,7 @@ use crate::listener::Listener;
 use crate::options::{self, Durability, MasterKeySource, Nats, Options, Role};
 use crate::readiness::Readiness;
 use crate::tasks::Group;
+use crate::tls::Certificates;
 use crate::{master_key, nats, out};
 
 /// Name of this process among the clients of NATS, where no user is named.
@@ -78,7 +80,9 @@ impl Server {
         let options = self.options;
         let data_dir = options.needs_data_dir().then(|| DataDir::open(&options.data_dir)).transpose()?;
         let data_path = data_dir.as_ref().map_or(options.data_dir.clone(), |dir| dir.path().to_owned());
-        let tls = options.tls.as_ref().map(crate::tls::Source::acceptor).transpose().context("set up TLS")?;
+        let certificates =
+            options.tls.as_ref().map(Certificates::open).transpose().context("set up TLS")?.map(Arc::new);
+        let tls = certificates.clone().map(Certificates::acceptor).transpose()?;
         let socket =
             TcpListener::bind(options.http_addr).await.with_context(|| format!("listen on {}", options.http_addr))?;
         let bound = socket.local_addr().context("find our own address")?;
@@ -96,6 +100,10 @@ impl Server {
         groups.front.spawn("the HTTP listener", async move {
             listener.run(socket, listener_stop).await;
         });
+        if let Some(certificates) = certificates {
+            let stop = groups.front.stop();
+            groups.front.spawn("the certificates", async move { certificates.run(&stop).await });
+        }
 
         let masters = MasterKeys::new(open_master_key(&options.master_key, &data_path)?, Vec::new());
         let store_options = store_options(&options, &data_path, groups).await?;

@@ -1,7 +1,9 @@
 //! TLS for callers: from certificate files, or from a certificate authority of our own.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod files;
+mod names;
+
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -9,24 +11,22 @@ use anyhow::Context;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::CertifiedKey;
+use telemetry::Stop;
 use tokio_rustls::TlsAcceptor;
 
-use crate::certs::{Authority, Issued, RENEW_BEFORE};
+use crate::certs::{Authority, RENEW_BEFORE};
+use files::Files;
+pub use files::Pair;
 
 /// What HTTP is offered inside TLS, the best first (RFC 7301).
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// Where the certificate comes from.
+/// Where the certificates come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// From files in PEM; the certificate file holds the whole chain.
-    Files {
-        /// The certificate and those between it and the authority.
-        cert: PathBuf,
-        /// Its private key.
-        key: PathBuf,
-    },
+    /// From files; the first is for callers who name no host, or none of those in the others.
+    Files(Vec<Pair>),
     /// From an authority that is kept in `dir` and made there where there is none.
     LocalAuthority {
         /// Its directory.
@@ -36,34 +36,65 @@ pub enum Source {
     },
 }
 
-impl Source {
-    /// Reads or makes the certificate: TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.1.
+/// The certificates of a server. Each handshake gets the one that is current then.
+#[derive(Debug)]
+pub struct Certificates {
+    own: Own,
+}
+
+#[derive(Debug)]
+enum Own {
+    Files(Files),
+    Local(Box<Renewing>),
+}
+
+impl Certificates {
+    /// Reads or makes them.
     ///
     /// # Errors
     /// Where files cannot be read or written, or hold no matching pair.
-    pub fn acceptor(&self) -> anyhow::Result<TlsAcceptor> {
-        let resolver: Arc<dyn ResolvesServerCert> = match self {
-            Self::Files { cert, key } => Arc::new(SingleCertAndKey::from(read_pair(cert, key)?)),
-            Self::LocalAuthority { dir, names } => {
+    pub fn open(source: &Source) -> anyhow::Result<Self> {
+        let own = match source {
+            Source::Files(pairs) => Own::Files(Files::open(pairs.clone())?),
+            Source::LocalAuthority { dir, names } => {
                 let authority = Authority::open(dir, SystemTime::now())?;
-                Arc::new(Renewing::new(authority, names.clone(), SystemTime::now())?)
+                Own::Local(Box::new(Renewing::new(authority, names.clone(), SystemTime::now())?))
             }
         };
+        Ok(Self { own })
+    }
+
+    /// TLS 1.2 and 1.3 with these certificates, with HTTP/2 and HTTP/1.1.
+    ///
+    /// # Errors
+    /// When the library refuses its configuration.
+    pub fn acceptor(self: Arc<Self>) -> anyhow::Result<TlsAcceptor> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .context("set up TLS")?
             .with_no_client_auth()
-            .with_cert_resolver(resolver);
+            .with_cert_resolver(self);
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
+
+    /// Keeps them current until told to stop.
+    pub async fn run(&self, stop: &Stop) {
+        match &self.own {
+            Own::Files(files) => files.run(stop).await,
+            // Made anew when a handshake finds that it is time.
+            Own::Local(_) => stop.given().await,
+        }
+    }
 }
 
-fn read_pair(cert: &Path, key: &Path) -> anyhow::Result<CertifiedKey> {
-    let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("read {}", path.display()));
-    Issued { cert_pem: read(cert)?, key_pem: read(key)? }
-        .certified()
-        .with_context(|| format!("use {} with {}", cert.display(), key.display()))
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        match &self.own {
+            Own::Files(files) => Some(files.of(hello.server_name())),
+            Own::Local(renewing) => Some(renewing.at(SystemTime::now())),
+        }
+    }
 }
 
 /// A certificate that is made anew before it ends, without a restart. It is kept in memory only:
@@ -103,12 +134,6 @@ impl Renewing {
             }
         }
         Arc::clone(&current.key)
-    }
-}
-
-impl ResolvesServerCert for Renewing {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.at(SystemTime::now()))
     }
 }
 

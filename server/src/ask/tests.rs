@@ -1,5 +1,7 @@
 //! Asking an echo, over plaintext and TLS.
 
+use std::sync::Arc;
+
 use http::StatusCode as Status;
 use telemetry::Stop;
 use tokio::net::TcpListener;
@@ -7,12 +9,13 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::echo::Echo;
 use crate::listener::{Limits, Listener};
-use crate::tls::Source;
+use crate::tls::{Certificates, Source};
 
 /// What the health check says of a server that answers `status`, with a local authority or without.
 async fn asked(status: u16, tls: Option<&std::path::Path>) -> anyhow::Result<()> {
     let acceptor = tls.map(|dir| {
-        Source::LocalAuthority { dir: dir.to_owned(), names: vec!["localhost".to_owned()] }.acceptor().unwrap()
+        let source = Source::LocalAuthority { dir: dir.to_owned(), names: vec!["localhost".to_owned()] };
+        Arc::new(Certificates::open(&source).unwrap()).acceptor().unwrap()
     });
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = socket.local_addr().unwrap().port();

@@ -104,6 +104,7 @@ fn what_contradicts_itself_is_refused_with_the_flag_named() {
         (vec!["--nats-user", "u"], "--nats-url"),
         (vec!["--tls-cert", "x"], "--tls-key"),
         (vec!["--tls-cert", "x", "--tls-key", "y", "--tls-local-ca"], "--tls-local-ca"),
+        (vec!["--tls-cert", "x,y", "--tls-key", "z"], "equally often"),
         (vec!["--admin-key", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"], "--admin-secret"),
         (vec!["--admin-key", "me", "--admin-secret", "s"], "not a UUID"),
     ] {

@@ -21,7 +21,7 @@ fn files_that_do_not_belong_together_are_refused() {
     let authority = Authority::open(dir.path(), SystemTime::now()).unwrap();
     let write = |name: &str, text: &str| {
         let path = dir.path().join(name);
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         path
     };
     let names = ["localhost".to_owned()];
@@ -29,7 +29,10 @@ fn files_that_do_not_belong_together_are_refused() {
         (authority.issue(&names, SystemTime::now()).unwrap(), authority.issue(&names, SystemTime::now()).unwrap());
     let (cert, key) = (write("cert", &one.cert_pem), write("key", &one.key_pem));
     let wrong = write("wrong", &other.key_pem);
-    assert!(Source::Files { cert: cert.clone(), key: key.clone() }.acceptor().is_ok());
-    assert!(Source::Files { cert, key: wrong }.acceptor().is_err());
-    assert!(Source::Files { cert: key.clone(), key }.acceptor().is_err(), "a key is no certificate");
+    let open = |cert: &PathBuf, key: &PathBuf| {
+        Certificates::open(&Source::Files(vec![Pair { cert: cert.clone(), key: key.clone() }]))
+    };
+    assert!(open(&cert, &key).is_ok());
+    assert!(open(&cert, &wrong).is_err());
+    assert!(open(&key, &key).is_err(), "a key is no certificate");
 }

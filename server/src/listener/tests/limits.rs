@@ -1,6 +1,6 @@
 //! Slow callers, too many callers, and the end.
 
-use crate::tls::Source;
+use crate::tls::{Certificates, Source};
 
 use super::*;
 
@@ -20,7 +20,7 @@ async fn a_caller_who_says_nothing_is_closed() {
 async fn a_caller_who_never_ends_the_handshake_is_closed() {
     let dir = tempfile::tempdir().unwrap();
     let source = Source::LocalAuthority { dir: dir.path().to_owned(), names: vec!["localhost".to_owned()] };
-    let tls = Some(source.acceptor().unwrap());
+    let tls = Some(Arc::new(Certificates::open(&source).unwrap()).acceptor().unwrap());
     let server = Running::start_with(Limits { handshake_max: SHORT, ..limits() }, tls).await;
     let mut stream = server.connect().await;
     stream.write_all(&[22, 3, 1]).await.unwrap();

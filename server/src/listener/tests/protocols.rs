@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::*;
-use crate::tls::Source;
+use crate::tls::{Certificates, Source};
 
 async fn text<B: HttpBody>(body: B) -> String
 where
@@ -74,7 +74,8 @@ async fn http2_without_tls_is_known_by_its_preface() {
 async fn tls_offers_both_and_a_client_of_the_local_authority_is_content() {
     let dir = tempfile::tempdir().unwrap();
     let source = Source::LocalAuthority { dir: dir.path().to_owned(), names: vec!["localhost".to_owned()] };
-    let server = Running::start_with(limits(), Some(source.acceptor().unwrap())).await;
+    let server =
+        Running::start_with(limits(), Some(Arc::new(Certificates::open(&source).unwrap()).acceptor().unwrap())).await;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(dir.path().join("ca.pem")).unwrap()).unwrap();
     let connect = async |alpn: &[&str]| {
