@@ -1,13 +1,14 @@
 //! The public socket, message by message, as the known clients speak it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use e2e::socket::{Heard, Socket};
+use e2e::wait::until;
 use e2e::{Api, Bucket, Caller, Log, Server, Token, World, story};
 use futures_util::future::select_all;
-use model::DeliveryId;
 use model::fact::Ending;
+use model::{DeliveryId, OutputId};
 use serde_json::{Value, json};
 
 /// A server with a bucket and a token, and no agent.
@@ -90,6 +91,91 @@ async fn a_socket_gets_a_webhook_as_clients_read_it() {
         Ok(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_asks_for_an_answer_comes_while_a_client_may_still_be_writing() {
+    /// One of the known clients writes from several threads, and breaks when it is asked for more
+    /// before its own write has returned.
+    const BREATH: Duration = Duration::from_millis(20);
+    const EVENTS: usize = 300;
+    story(async |world: &World| {
+        let scene = Scene::new(world, json!({})).await?;
+        let mut socket = Socket::open(scene.server.address()).await?;
+        let written = Instant::now();
+        socket.authenticate(&scene.token).await?;
+        assert!(written.elapsed() >= BREATH, "{:?}", written.elapsed());
+        let mut written = Instant::now();
+        socket.subscribe(&json!({"action": "subscribe", "buckets": null})).await?;
+        let mut caller = scene.server.caller();
+        let input = scene.bucket.input;
+        let sending = tokio::spawn(async move {
+            for _ in 0..EVENTS {
+                caller.post(input, b"{}").await?;
+            }
+            Ok::<_, anyhow::Error>(())
+        });
+        let (mut webhooks, mut pings) = (0, 0);
+        socket.pongs = false;
+        while webhooks < EVENTS || pings < 2 {
+            match socket.hear().await? {
+                Heard::Frame(frame) if frame["type"] == "webhook" => webhooks += 1,
+                Heard::Frame(frame) if frame["status"] == "ping" => {
+                    assert!(written.elapsed() >= BREATH, "{:?} after {webhooks}", written.elapsed());
+                    pings += 1;
+                    written = Instant::now();
+                    socket.say(&json!({"action": "pong"})).await?;
+                }
+                other => bail!("{other:?}"),
+            }
+        }
+        sending.await?
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_reports_counts_more_than_its_pong() {
+    story(async |world: &World| {
+        let scene = Scene::new(world, json!({})).await?;
+        let output = scene.api.make_output(&scene.bucket, "http://localhost:8080/", json!({})).await?;
+        let client = scene.api.with(&scene.token);
+        let mut socket = scene.socket(&Value::Null).await?;
+        let mut caller = scene.server.caller();
+        // As the clients write it: every field, also those that they have nothing for.
+        let nothing = json!({"id": "", "status_code": 0, "response_body": null, "response_headers": null,
+            "status": "failed", "retries": 3, "duration_ms": 12});
+        let answered = json!({"id": "", "status_code": 500, "response_body": "b29wcw==",
+            "response_headers": {"X-A": "1", "X-B": ["2", "3"]}, "status": "failed", "retries": 0, "duration_ms": 7});
+        let sent = json!({"status_code": 201, "status": "sent"});
+        for (body, report, status, code) in
+            [("1", nothing, "failed", 0), ("2", answered, "failed", 500), ("3", sent, "sent", 201)]
+        {
+            scene.post(&mut caller, body).await?;
+            let frame = socket.webhook().await?;
+            // Its pong comes first.
+            let ponged = until_sent(&scene, output, body.parse()?);
+            Box::pin(answering([&mut socket], ponged)).await?;
+            let path = format!("/v1/logs/{}", frame["meta"]["id"].as_str().unwrap_or_default());
+            let told = client.request("PUT", &path, &report).await?;
+            assert_eq!(told.status, 200, "{}", told.text());
+            let seen = until("the log says so", async || {
+                let seen = client.call("GET", &path, &Value::Null, 200).await?;
+                Ok((seen["status"] == status && seen["status_code"] == code).then_some(seen))
+            })
+            .await?;
+            if code == 500 {
+                assert_eq!((&seen["response_body"], &seen["duration_ms"]), (&json!("b29wcw=="), &json!(7)));
+                assert_eq!(seen["response_headers"], json!({"X-A": ["1"], "X-B": ["2", "3"]}));
+            }
+        }
+        Ok(())
+    })
+    .await;
+}
+
+async fn until_sent(scene: &Scene, output: OutputId, count: usize) -> Result<()> {
+    scene.log.until_ended(scene.bucket.id, output, Ending::Sent, count).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,11 +53,9 @@ pub(crate) enum Due {
 impl Course {
     /// Takes a fact in. What happens elsewhere after it was sent changes nothing of what is shown.
     pub(crate) fn apply(&mut self, fact: &Fact) -> Due {
-        let was_sent = self.endings.has(Ending::Sent);
+        let was_sent = self.endings.is_sent();
         let ending = fact.ending();
-        if let Some(ending) = ending {
-            self.endings = self.endings.with(ending);
-        }
+        self.endings = self.endings.with(fact);
         self.updated_at = self.updated_at.max(fact.at());
         if let Fact::AttemptFinished { attempt, .. } = fact {
             self.attempts = self.attempts.max(*attempt);

@@ -1,6 +1,6 @@
 //! How a delivery stands.
 
-use model::fact::Ending;
+use model::fact::{Ending, Fact};
 
 /// How a delivery stands, over all groups that get it. The numbers lie in SQLite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,21 +67,37 @@ impl Status {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Endings(pub(crate) u8);
 
+/// A client has received it, and perhaps said nothing of how it went on.
+const RECEIVED: u8 = 16;
+/// A client has said that it did not end well.
+const NOT_SENT: u8 = 32;
+
 impl Endings {
-    /// These and another one.
-    pub(crate) fn with(self, ending: Ending) -> Self {
-        Self(self.0 | bit(ending))
+    /// These and the one of a fact, if it has one.
+    pub(crate) fn with(self, fact: &Fact) -> Self {
+        let more = match fact {
+            Fact::DeliveryEnded { ending: Ending::Sent, .. } => RECEIVED,
+            Fact::Reported { ending: Ending::Sent, .. } => bit(Ending::Sent),
+            Fact::Reported { ending, .. } => bit(*ending) | NOT_SENT,
+            Fact::AttemptFinished { .. } | Fact::DeliveryEnded { .. } => fact.ending().map_or(0, bit),
+        };
+        Self(self.0 | more)
     }
 
-    /// Whether one of them is this.
-    pub(crate) fn has(self, ending: Ending) -> bool {
+    /// Whether a destination, or a client for it, has taken it. That a client has received it is less.
+    pub(crate) fn is_sent(self) -> bool {
+        self.0 & bit(Ending::Sent) != 0
+    }
+
+    fn has(self, ending: Ending) -> bool {
         self.0 & bit(ending) != 0
     }
 
     /// How a delivery stands that came to these while `due` groups have a further attempt before
-    /// them: sent to any is sent, and what may still be sent is not over.
+    /// them: sent to any is sent, and what may still be sent is not over. What a client has received
+    /// is sent, unless it says otherwise.
     pub(crate) fn status(self, due: u32) -> Status {
-        if self.has(Ending::Sent) {
+        if self.is_sent() || self.0 & (RECEIVED | NOT_SENT) == RECEIVED {
             Status::Sent
         } else if due > 0 {
             Status::Stalled
@@ -112,7 +128,7 @@ mod tests {
 
     #[test]
     fn sent_wins_then_what_is_due_then_the_worst_that_was_tried() {
-        let of = |endings: &[Ending]| endings.iter().fold(Endings::default(), |all, ending| all.with(*ending));
+        let of = |endings: &[Ending]| Endings(endings.iter().map(|ending| bit(*ending)).sum());
         for (endings, due, status) in [
             (&[][..], 0, Status::Received),
             (&[], 1, Status::Stalled),
@@ -123,6 +139,25 @@ mod tests {
             (&[Ending::Rejected], 0, Status::Rejected),
         ] {
             assert_eq!(of(endings).status(due), status, "{endings:?} {due}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_says_counts_more_than_that_it_has_received_it() {
+        let (event, at) = (model::EventId(uuid::Uuid::nil()), model::UnixMs(1));
+        let received = Fact::DeliveryEnded { event, at, ending: Ending::Sent, reason: None };
+        let said = |ending| Fact::Reported { event, at, ending, status: 0, duration_ms: 0, answer: None };
+        let (failed, sent) = (said(Ending::Failed), said(Ending::Sent));
+        let of = |facts: &[Fact]| facts.iter().fold(Endings::default(), |all, fact| all.with(fact)).status(0);
+        for (facts, status) in [
+            (&[received][..], Status::Sent),
+            (&[received, failed], Status::Failed),
+            (&[failed, received], Status::Failed),
+            (&[received, said(Ending::Rejected)], Status::Rejected),
+            (&[failed, received, sent], Status::Sent),
+            (&[sent, failed], Status::Sent),
+        ] {
+            assert_eq!(of(facts), status, "{facts:?}");
         }
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use store::answer::Given;
 use store::directory::Versioned;
 use store::fact::CursorKey;
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::log::{find, output_of};
@@ -23,10 +24,11 @@ use crate::resend::{self, Manner};
 use crate::shape::report::Report;
 use crate::{Api, write};
 
-/// How long after its receipt a delivery may be reported on.
+/// How long after its receipt, or after something last happened to it, a delivery may be reported on:
+/// a client that comes back is given what it missed later than it was received.
 pub(crate) const REPORT_WINDOW: Duration = Duration::from_secs(10);
-/// How long a log is waited for that is being reported on: who was just given a webhook may be
-/// faster than the logs.
+/// How long a log is waited for that is being reported on, and the fact that it has reached its
+/// client: who was just given a webhook may be faster than the logs.
 const APPEAR_WAIT: Duration = Duration::from_secs(1);
 
 /// The answer to a change of a log.
@@ -45,9 +47,6 @@ pub(super) async fn update(
 ) -> Result<Json<Done>, Error> {
     let report = Report::read(&body.fields()?)?;
     let (bucket, row) = appear(&api, &caller, id).await?;
-    if write::now().since(row.received_at()) > REPORT_WINDOW {
-        return Err(Error::Invalid("a log can be changed only within 10 seconds of its receipt".to_owned()));
-    }
     let done = Done { id, status: "updated" };
     let Some(ending) = report.ending() else { return Ok(Json(done)) };
     let (event, output) = (row.event, row.output);
@@ -106,18 +105,25 @@ pub(super) fn key(bucket: &Bucket, output: OutputId) -> CursorKey {
     CursorKey { bucket: bucket.id, output, group: GroupId::API, ephemeral: bucket.ephemeral }
 }
 
-/// A log of the caller's, which may appear only now.
+/// A log of the caller's that may be reported on, which may appear only now.
 async fn appear(api: &Api, caller: &Caller, id: DeliveryId) -> Result<(Versioned<Bucket>, Row), Error> {
-    let looking = async {
-        loop {
-            let moved = api.logs().moved();
-            match find(api, caller, id).await {
-                Err(Error::NotFound(_)) => moved.await,
-                outcome => return outcome,
-            }
+    let deadline = Instant::now() + APPEAR_WAIT;
+    loop {
+        let moved = api.logs().moved();
+        let missing = match find(api, caller, id).await {
+            Ok((bucket, row)) if is_recent(&row) => return Ok((bucket, row)),
+            Ok(_) => Error::Invalid("a log can be changed only within 10 seconds of its receipt".to_owned()),
+            Err(Error::NotFound(what)) => Error::NotFound(what),
+            Err(error) => return Err(error),
+        };
+        if timeout_at(deadline, moved).await.is_err() {
+            return Err(missing);
         }
-    };
-    tokio::time::timeout(APPEAR_WAIT, looking).await.unwrap_or(Err(Error::NotFound("log")))
+    }
+}
+
+fn is_recent(row: &Row) -> bool {
+    write::now().since(row.received_at().max(row.course.updated_at)) <= REPORT_WINDOW
 }
 
 /// Brings an answer to the caller of the webhook, where one waits.

@@ -60,6 +60,10 @@ async fn a_report_may_say_nothing_and_may_not_come_late() {
     eventually("it is there", async || bench.client.get(&bench.path(old)).await.status == 200).await;
     let late = "a log can be changed only within 10 seconds of its receipt";
     bench.client.put(&bench.path(old), json!({ "status": "sent" })).await.is(400, late);
+    // A client that was away has just been given it.
+    bench.happens(1, attempt(old, 1, Outcome::Answered(200), Next::End(Ending::Sent))).await;
+    bench.client.put(&bench.path(old), json!({ "status_code": 202 })).await.json(200);
+    eventually("it says what its client did", async || bench.log(old).await["status_code"] == 202).await;
     let nobody = DeliveryId::of(event, OutputId::NONE);
     bench.client.put(&format!("/v1/logs/{nobody}"), json!({ "status": "sent" })).await.is(404, "log not found");
 }

@@ -41,6 +41,13 @@ impl Pongs {
         (received, self.pings == self.pongs && !self.written.is_empty())
     }
 
+    /// Nothing that was written is wanted to be proven any more. Pongs that are still to come answer
+    /// the pings of before.
+    pub(super) fn forget(&mut self) {
+        self.written.clear();
+        self.marked.clear();
+    }
+
     /// Whether something was written after the last ping.
     pub(super) fn wants_ping(&self) -> bool {
         !self.written.is_empty()

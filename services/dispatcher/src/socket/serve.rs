@@ -33,6 +33,10 @@ const WRITE_MAX: Duration = Duration::from_secs(20);
 const LAST_WORD_WAIT: Duration = Duration::from_secs(2);
 /// The wait before cursors that could not be claimed are tried again.
 const AGAIN_WAIT: Duration = Duration::from_secs(1);
+/// How long nothing is written that makes a client write after it has written something itself. One of
+/// the known clients writes from several threads at once, and breaks when an answer comes before its
+/// own write has returned.
+const BREATH: Duration = Duration::from_millis(20);
 /// What clients close with when they are refused.
 const CLOSE_UNAUTHORIZED: u16 = 4001;
 
@@ -64,6 +68,8 @@ pub(super) async fn run(hub: Hub, socket: Socket, peer: String) {
         pongs: Pongs::default(),
         changes,
         heard: Instant::now(),
+        pinged: Instant::now(),
+        ping_due: None,
     };
     let end = served.serve().await;
     if let Some(live) = served.live.take() {
@@ -84,7 +90,12 @@ struct Served {
     live: Option<Live>,
     pongs: Pongs,
     changes: broadcast::Receiver<Key>,
+    /// When the client last said something.
     heard: Instant,
+    /// When it was last pinged for an answer.
+    pinged: Instant,
+    /// When it is to be pinged again.
+    ping_due: Option<Instant>,
 }
 
 impl Served {
@@ -96,6 +107,7 @@ impl Served {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let is_behind = self.live.as_ref().is_some_and(|live| !live.is_up_to_date());
+            let ping_at = self.ping_due.map(|due| due.max(self.heard + BREATH).max(self.pinged + BREATH));
             let done = tokio::select! {
                 // The client speaks.
                 message = self.socket.next() => self.heard(message).await,
@@ -105,6 +117,8 @@ impl Served {
                 change = self.changes.recv() => self.changed(change).await,
                 // The client hears that we are alive, and says the same.
                 _ = ping.tick() => self.beat().await,
+                // It is asked what it has received.
+                () = sleep_until(ping_at.unwrap_or(again_at)), if ping_at.is_some() => self.ping().await,
                 // Cursors that could not be claimed are tried again.
                 () = sleep_until(again_at), if is_behind => {
                     again_at = Instant::now() + AGAIN_WAIT;
@@ -152,6 +166,7 @@ impl Served {
             Err(status) => return Err(End::Later(status.message().to_owned())),
         }
         self.body_base64 = body_base64.unwrap_or_default();
+        sleep_until(self.heard + BREATH).await;
         self.say(Status::Authenticated, "connected successfully, subscribe to buckets").await
     }
 
@@ -162,7 +177,7 @@ impl Served {
         // Subscribing again replaces what was subscribed to.
         if let Some(live) = self.live.take() {
             live.end(&self.hub);
-            self.pongs = Pongs::default();
+            self.pongs.forget();
         }
         let in_base64 = body_base64.unwrap_or(self.body_base64);
         let live = Live::new(&self.hub, identity, self.peer.clone(), &buckets, in_base64);
@@ -177,13 +192,19 @@ impl Served {
         if let Some(live) = &self.live {
             live.received(&received);
         }
-        if wants_ping { self.ping().await } else { Ok(()) }
+        if wants_ping {
+            self.ping_soon();
+        }
+        Ok(())
     }
 
     async fn write_webhook(&mut self, outgoing: Outgoing) -> Result<(), End> {
         self.write(Message::text(outgoing.text)).await?;
         // A proof is wanted soon: what has none is sent again when the connection breaks.
-        if self.pongs.wrote(outgoing.number) { self.ping().await } else { Ok(()) }
+        if self.pongs.wrote(outgoing.number) {
+            self.ping_soon();
+        }
+        Ok(())
     }
 
     async fn changed(&mut self, change: Result<Key, RecvError>) -> Result<(), End> {
@@ -215,10 +236,19 @@ impl Served {
         }
         // Libraries answer this one by themselves, whatever the client does with the other.
         self.write(Message::Ping(Bytes::new())).await?;
-        if self.identity.is_some() { self.ping().await } else { Ok(()) }
+        if self.identity.is_some() {
+            self.ping_soon();
+        }
+        Ok(())
+    }
+
+    fn ping_soon(&mut self) {
+        self.ping_due.get_or_insert_with(Instant::now);
     }
 
     async fn ping(&mut self) -> Result<(), End> {
+        self.ping_due = None;
+        self.pinged = Instant::now();
         self.say(Status::Ping, "ping").await?;
         self.pongs.pinged();
         Ok(())

@@ -34,3 +34,16 @@ fn a_late_pong_counts_for_the_ping_that_it_answers() {
     assert_eq!(pongs.ponged().0, [2]);
     assert_eq!(pongs.ponged().0, Vec::<u64>::new());
 }
+
+#[test]
+fn what_is_forgotten_is_proven_by_nothing_and_old_pongs_prove_nothing_new() {
+    let mut pongs = Pongs::default();
+    pongs.wrote(1);
+    pongs.pinged();
+    pongs.wrote(2);
+    pongs.forget();
+    pongs.wrote(3);
+    pongs.pinged();
+    assert_eq!(pongs.ponged().0, Vec::<u64>::new(), "it answers the ping of before");
+    assert_eq!(pongs.ponged().0, [3]);
+}
