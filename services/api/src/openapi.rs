@@ -1,10 +1,16 @@
 //! The description of the API in OpenAPI 3.1, made from what the code has: a table with a line for
-//! each operation, and schemas that are read off things as they are shown. A route without a line
+//! each operation, and schemas that are read off things as they are
+//! shown and asked for. A route without a line
 //! fails a test, and so does a line without a route.
 
+mod asked;
+mod link;
 mod operations;
+mod parameter;
 mod sample;
+mod schema;
 
+use schema::By;
 use serde_json::{Map, Value, json};
 
 pub(crate) use operations::{Operation, operations};
@@ -16,7 +22,16 @@ pub(crate) fn document() -> Value {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method.to_ascii_lowercase()] = describe(&operation);
     }
-    let schemas: Map<_, _> = sample::all().into_iter().map(|(name, shown)| (name.to_owned(), schema(&shown))).collect();
+    let shown = sample::all().into_iter().map(|(name, samples)| (name.to_owned(), schema::of(&samples, By::Us)));
+    let asked = asked::all().into_iter().map(|asked| {
+        // A tree has no fields of its own.
+        let schema = match asked.name {
+            "Rules" => json!({ "type": "object", "examples": [asked.example] }),
+            _ => schema::of(&[asked.example], By::Client),
+        };
+        (asked.name.to_owned(), schema)
+    });
+    let schemas: Map<_, _> = shown.chain(asked).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -38,15 +53,11 @@ pub(crate) fn document() -> Value {
 
 fn describe(operation: &Operation) -> Value {
     let in_path = operation.path.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
-    let in_path = in_path.map(|(name, _)| {
-        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "format": "uuid" } })
-    });
-    let in_query = operation
-        .query
-        .iter()
-        .map(|name| json!({ "name": name, "in": "query", "required": false, "schema": { "type": "string" } }));
+    let in_path = in_path.map(|(name, _)| parameter::in_path(name));
+    let in_query = operation.query.iter().map(|name| parameter::in_query(operation.path, name));
     let parameters: Vec<_> = in_path.chain(in_query).collect();
     let mut described = json!({
+        "operationId": operation.id(),
         "summary": operation.summary,
         "parameters": parameters,
         "responses": responses(operation),
@@ -55,15 +66,31 @@ fn describe(operation: &Operation) -> Value {
         described["security"] = json!([]);
     }
     if let Some(name) = operation.body {
-        described["requestBody"] = json!({ "content": { "application/json": { "schema": reference(name) } } });
+        described["requestBody"] = request_body(operation, name);
     }
     described
 }
 
+/// What makes something new has to say more than what changes it.
+fn request_body(operation: &Operation, name: &str) -> Value {
+    let asked = asked::all().into_iter().find(|asked| asked.name == name);
+    let needed = asked.as_ref().map_or(&[][..], |asked| asked.needed);
+    let schema = match operation.method {
+        "POST" if !needed.is_empty() => json!({ "allOf": [reference(name), { "required": needed }] }),
+        _ => reference(name),
+    };
+    let example = asked.map(|asked| asked.example);
+    json!({ "required": true, "content": { "application/json": { "schema": schema, "example": example } } })
+}
+
 fn responses(operation: &Operation) -> Value {
     let mut responses = Map::new();
-    let good = match operation.answer {
+    let mut good = match operation.answer {
         None => json!({ "description": "Done." }),
+        Some((name, _)) if operation.is_stream => {
+            let text = json!({ "type": "string", "description": format!("Server-sent events, each with a {name}.") });
+            json!({ "description": "Done.", "content": { "text/event-stream": { "schema": text } } })
+        }
         Some((name, true)) => {
             let list = json!({ "type": "array", "items": reference(name) });
             json!({ "description": "Done.", "content": { "application/json": { "schema": list } } })
@@ -72,6 +99,10 @@ fn responses(operation: &Operation) -> Value {
             json!({ "description": "Done.", "content": { "application/json": { "schema": reference(name) } } })
         }
     };
+    let links = link::from(operation);
+    if !links.is_empty() {
+        good["links"] = Value::Object(links);
+    }
     responses.insert(operation.status.to_string(), good);
     for (status, why) in operation.refusals() {
         let text = json!({ "text/plain": { "schema": { "type": "string" } } });
@@ -82,21 +113,6 @@ fn responses(operation: &Operation) -> Value {
 
 fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
-}
-
-/// The schema of things that are shown like this one. What is empty here may hold anything.
-fn schema(shown: &Value) -> Value {
-    match shown {
-        Value::Null => json!({}),
-        Value::Bool(_) => json!({ "type": "boolean" }),
-        Value::Number(_) => json!({ "type": "integer" }),
-        Value::String(_) => json!({ "type": "string" }),
-        Value::Array(items) => json!({ "type": "array", "items": items.first().map_or_else(|| json!({}), schema) }),
-        Value::Object(fields) => {
-            let properties: Map<_, _> = fields.iter().map(|(name, value)| (name.clone(), schema(value))).collect();
-            json!({ "type": "object", "properties": properties })
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) mod account;
 pub(crate) mod auth;
 pub(crate) mod bucket;
 pub(crate) mod client;
+pub(crate) mod count;
 pub(crate) mod cron;
 pub(crate) mod domain;
 mod fields;
@@ -21,6 +22,7 @@ pub(crate) mod integration;
 pub(crate) mod log;
 pub(crate) mod output;
 mod policy;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod token;
 

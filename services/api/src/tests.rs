@@ -4,7 +4,7 @@ mod access;
 mod account;
 mod bucket;
 mod cron;
-mod house;
+pub(crate) mod house;
 mod log;
 mod part;
 mod poll;

@@ -21,9 +21,22 @@ pub(crate) struct Operation {
     pub(crate) is_open: bool,
     /// Whether a name may be refused for good.
     pub(super) has_names_to_refuse: bool,
+    /// Whether the answer does not end.
+    pub(super) is_stream: bool,
 }
 
 impl Operation {
+    /// What clients call it.
+    pub(super) fn id(&self) -> String {
+        let words = self.path.split(['/', '{', '}', '-', '.']).filter(|word| !word.is_empty());
+        std::iter::once(self.method.to_ascii_lowercase().as_str()).chain(words).collect::<Vec<_>>().join("_")
+    }
+
+    /// Whether something is there afterwards that was not before.
+    pub(super) fn is_made(&self) -> bool {
+        self.status == 201
+    }
+
     /// The statuses of what is not done, and why.
     pub(super) fn refusals(&self) -> Vec<(u16, &'static str)> {
         let mut refusals = Vec::new();
@@ -32,7 +45,8 @@ impl Operation {
             refusals.push((403, "The token may not do this."));
             refusals.push((503, "It cannot be done right now; try again."));
         }
-        if self.path.contains('{') || !self.query.is_empty() {
+        // What a replay is asked for names a bucket and outputs.
+        if self.path.contains('{') || !self.query.is_empty() || self.body == Some("ReplayPlan") {
             refusals.push((404, "There is no such thing, or it is not yours."));
         }
         if self.method != "GET" || !self.query.is_empty() {
@@ -61,6 +75,7 @@ impl Operation {
             answer: None,
             is_open: false,
             has_names_to_refuse: false,
+            is_stream: false,
         }
     }
 
@@ -112,20 +127,20 @@ pub(crate) fn operations() -> Vec<Operation> {
 
 const FORWARDING: [Operation; 17] = [
     get("/v1/buckets", "List the buckets, with their inputs and outputs.").many("Bucket"),
-    post("/v1/buckets", "Make a bucket, with an input.").takes("Bucket").made().one("Bucket"),
+    post("/v1/buckets", "Make a bucket, with an input.").takes("BucketChange").made().one("Bucket"),
     get("/v1/buckets/{id}", "Read a bucket.").one("Bucket"),
-    put("/v1/buckets/{id}", "Change a bucket.").takes("Bucket").one("Bucket"),
+    put("/v1/buckets/{id}", "Change a bucket.").takes("BucketChange").one("Bucket"),
     delete("/v1/buckets/{id}", "Delete a bucket; with force=true also one that has inputs or outputs.")
         .with(&["force"]),
     get("/v1/buckets/{id}/inputs", "List the inputs of a bucket.").many("Input"),
-    post("/v1/buckets/{id}/inputs", "Make an input.").takes("Input").made().one("Input"),
+    post("/v1/buckets/{id}/inputs", "Make an input.").takes("InputChange").made().one("Input"),
     get("/v1/buckets/{id}/inputs/{input}", "Read an input.").one("Input"),
-    put("/v1/buckets/{id}/inputs/{input}", "Change an input.").takes("Input").one("Input"),
+    put("/v1/buckets/{id}/inputs/{input}", "Change an input.").takes("InputChange").one("Input"),
     delete("/v1/buckets/{id}/inputs/{input}", "Delete an input."),
     get("/v1/buckets/{id}/outputs", "List the outputs of a bucket.").many("Output"),
-    post("/v1/buckets/{id}/outputs", "Make an output.").takes("Output").made().one("Output"),
+    post("/v1/buckets/{id}/outputs", "Make an output.").takes("OutputChange").made().one("Output"),
     get("/v1/buckets/{id}/outputs/{output}", "Read an output.").one("Output"),
-    put("/v1/buckets/{id}/outputs/{output}", "Change an output.").takes("Output").one("Output"),
+    put("/v1/buckets/{id}/outputs/{output}", "Change an output.").takes("OutputChange").one("Output"),
     delete("/v1/buckets/{id}/outputs/{output}", "Delete an output, with the groups on it."),
     put("/v1/buckets/{id}/outputs/{output}/rules", "Set the rules of an output.").takes("Rules").one("Output"),
     Operation::new("DELETE", "/v1/buckets/{id}/outputs/{output}/rules", "Take away the rules of an output.")
@@ -149,10 +164,13 @@ const LOGS: [Operation; 15] = [
         ])
         .one("Logs"),
     get("/v1/logs/{id}", "Read a log.").one("Log"),
-    put("/v1/logs/{id}", "Say how a delivery ended, within 10 s of its receipt.").takes("Log").one("Deleted"),
-    post("/v1/logs/{id}/action", "Send a webhook again.").takes("LogAction").one("Deleted"),
+    put("/v1/logs/{id}", "Say how a delivery ended, within 10 s of its receipt.").takes("LogReport").one("LogDone"),
+    post("/v1/logs/{id}/action", "Send a webhook again.").takes("LogAction").one("LogDone"),
     get("/v1/buckets/{id}/logs/{log}", "Read a log of a bucket.").one("Log"),
-    get("/v1/logs/stream", "Follow the logs of a bucket, as server-sent events.").with(&["bucket"]).one("Log"),
+    Operation {
+        is_stream: true,
+        ..get("/v1/logs/stream", "Follow the logs of a bucket, as server-sent events.").with(&["bucket"]).one("Log")
+    },
     get("/v1/logs/histogram", "Count logs by minute.")
         .with(&["from", "to", "bucket_id", "output_id", "status", "status_code"])
         .one("Histogram"),
@@ -170,9 +188,9 @@ const LOGS: [Operation; 15] = [
 
 const ACCOUNT: [Operation; 25] = [
     get("/v1/crons", "List the webhooks by the clock.").many("Cron"),
-    post("/v1/crons", "Make a webhook by the clock, with a bucket of its own.").takes("Cron").made().one("Cron"),
+    post("/v1/crons", "Make a webhook by the clock, with a bucket of its own.").takes("CronChange").made().one("Cron"),
     get("/v1/crons/{id}", "Read a webhook by the clock.").one("Cron"),
-    put("/v1/crons/{id}", "Change a webhook by the clock.").takes("Cron").one("Cron"),
+    put("/v1/crons/{id}", "Change a webhook by the clock.").takes("CronChange").one("Cron"),
     Operation {
         status: 204,
         ..Operation::new("DELETE", "/v1/crons/{id}", "Delete a webhook by the clock and its bucket.")
@@ -180,13 +198,13 @@ const ACCOUNT: [Operation; 25] = [
     get("/v1/domains", "List the domains.").many("Domain"),
     Operation {
         has_names_to_refuse: true,
-        ..post("/v1/domains", "Claim a domain.").takes("Domain").made().one("Domain")
+        ..post("/v1/domains", "Claim a domain.").takes("DomainChange").made().one("Domain")
     },
     delete("/v1/domains/{id}", "Give up a domain that no input uses."),
     get("/v1/integrations", "List the integrations.").many("Integration"),
-    post("/v1/integrations", "Make an integration.").takes("Integration").made().one("Integration"),
+    post("/v1/integrations", "Make an integration.").takes("IntegrationChange").made().one("Integration"),
     get("/v1/integrations/{id}", "Read an integration.").one("Integration"),
-    put("/v1/integrations/{id}", "Change an integration.").takes("Integration").one("Integration"),
+    put("/v1/integrations/{id}", "Change an integration.").takes("IntegrationChange").one("Integration"),
     delete("/v1/integrations/{id}", "Delete an integration."),
     post("/v1/integrations/{id}/buckets", "Attach an integration to a bucket.").takes("BucketId").one("Integration"),
     delete("/v1/integrations/{id}/buckets/{bucket}", "Detach an integration from a bucket."),
@@ -194,8 +212,8 @@ const ACCOUNT: [Operation; 25] = [
     get("/v1/groups", "List groups of agents and how they stand.").with(&["bucket"]).many("Group"),
     get("/v1/regions", "List where this relay is.").many("Region"),
     get("/v1/tokens", "List the tokens.").many("Token"),
-    post("/v1/tokens", "Make a token; its secret is in this answer only.").takes("Token").made().one("NewToken"),
-    put("/v1/tokens/{id}", "Change a token.").takes("Token").one("Token"),
+    post("/v1/tokens", "Make a token; its secret is in this answer only.").takes("TokenChange").made().one("NewToken"),
+    put("/v1/tokens/{id}", "Change a token.").takes("TokenChange").one("Token"),
     delete("/v1/tokens/{id}", "Revoke a token."),
     get("/v1/user/info", "Say whose token it is.").one("UserInfo"),
     get("/v1/config", "Say which version this is.").open().one("ServerConfig"),

@@ -1,11 +1,14 @@
-//! One of each thing, as the API shows it.
+//! Samples of each thing, as the API shows it: one with all that it can have, which is the example
+//! in the description, and where that differs one with as little as it can have.
+
+mod log;
+mod record;
 
 use crypto::Secret;
-use model::name::Name;
-use model::record::{self, ApiAccess, Plugin, Scopes};
-use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId, UnixMs};
+use model::{AccountId, BucketId, GroupId, OutputId, SessionId, TokenId, UnixMs};
 use serde::Serialize;
 use serde_json::{Value, json};
+use store::presence::{CursorSeen, SessionSeen};
 use uuid::Uuid;
 
 use crate::shape::Deleted;
@@ -19,42 +22,37 @@ use crate::shape::integration::{Attached, Integration};
 use crate::shape::output::Output;
 use crate::shape::token::{Issued, Token};
 
-const ACCOUNT: AccountId = AccountId(Uuid::nil());
-const BUCKET: BucketId = BucketId(Uuid::nil());
-const NOW: UnixMs = UnixMs(0);
+/// The first version of everything that has an id.
+const ID: Uuid = Uuid::from_u128(0x0199_b2c8_7a6e_7d1e_9a53_3f1d_2b9c_0a11);
+const ACCOUNT: AccountId = AccountId(ID);
+const BUCKET: BucketId = BucketId(ID);
+const OUTPUT: OutputId = OutputId(ID);
+const NOW: UnixMs = UnixMs(1_769_860_800_000);
+const PUBLIC_URL: &str = "https://relay.example.com";
 
 /// Each kind by the name of its schema.
-pub(super) fn all() -> Vec<(&'static str, Value)> {
-    let key = TokenId(Uuid::nil());
+pub(super) fn all() -> Vec<(&'static str, Vec<Value>)> {
+    let key = TokenId(ID);
     vec![
-        ("Bucket", bucket()),
-        ("Input", value(&Input::new(&input(), ""))),
-        ("Output", value(&Output::new(&output(), None))),
-        ("Rules", json!({})),
-        ("Cron", value(&Cron::new(&cron(), bucket()))),
-        ("Domain", domain()),
-        ("Integration", value(&Integration::new(&integration(), vec![Attached { id: BUCKET, name: String::new() }]))),
-        ("BucketId", json!({ "bucket_id": "" })),
-        ("ConnectedClients", value(&Clients::new(std::iter::empty()))),
-        ("Group", group()),
-        ("Region", value(&Region::new(""))),
-        ("Token", token()),
-        ("NewToken", value(&Issued { key, secret: Secret::from(String::new()) })),
-        ("UserInfo", value(&UserInfo::new(ACCOUNT))),
-        ("ServerConfig", value(&ServerConfig::new())),
-        ("OpenApi", json!({})),
-        ("Logs", json!({})),
-        ("Log", json!({})),
-        ("LogAction", json!({})),
-        ("Histogram", json!({})),
-        ("LogsStats", json!({})),
-        ("Ledger", json!({})),
-        ("Usage", json!({})),
-        ("Events", json!({})),
-        ("ReplayPlan", json!({})),
-        ("Replay", json!({})),
-        ("Deleted", value(&Deleted::new(key))),
+        ("Bucket", record::buckets().iter().map(bucket).collect()),
+        ("Input", record::inputs().iter().map(|input| value(&Input::new(input, PUBLIC_URL))).collect()),
+        ("Output", record::outputs().iter().map(|output| value(&Output::new(output, None))).collect()),
+        ("Cron", record::crons().iter().map(|cron| value(&Cron::new(cron, whole_bucket()))).collect()),
+        ("Domain", vec![value(&Domain::new(&record::domain()))]),
+        ("Integration", vec![value(&Integration::new(&record::integration(), vec![attached()]))]),
+        ("ConnectedClients", vec![value(&Clients::new([session()].iter()))]),
+        ("Group", groups()),
+        ("Region", vec![value(&Region::new("relay.example.com"))]),
+        ("Token", vec![value(&Token::new(&record::token()))]),
+        ("NewToken", vec![value(&Issued { key, secret: Secret::from("shown once".to_owned()) })]),
+        ("UserInfo", vec![value(&UserInfo::new(ACCOUNT))]),
+        ("ServerConfig", vec![value(&ServerConfig::new())]),
+        ("OpenApi", vec![json!({})]),
+        ("Deleted", vec![value(&Deleted::new(key))]),
     ]
+    .into_iter()
+    .chain(log::all())
+    .collect()
 }
 
 /// What cannot be shown has no schema; a test sees to it that all can.
@@ -62,99 +60,53 @@ fn value(shown: &impl Serialize) -> Value {
     serde_json::to_value(shown).unwrap_or_default()
 }
 
-fn input() -> record::Input {
-    record::Input::new(InputId(Uuid::nil()), ACCOUNT, BUCKET, String::new(), NOW)
-}
-
-fn output() -> record::Output {
-    record::Output::new(OutputId(Uuid::nil()), ACCOUNT, BUCKET, String::new(), String::new(), NOW)
-}
-
-fn bucket() -> Value {
-    let Ok(name) = "sample".parse::<Name>() else { return Value::Null };
-    let bucket = record::Bucket::new(BUCKET, ACCOUNT, name, NOW);
-    let (input, output, integration) = (input(), output(), integration());
+fn bucket(bucket: &model::record::Bucket) -> Value {
+    let (inputs, outputs, integration) = (record::inputs(), record::outputs(), record::integration());
     let related = Related {
-        inputs: vec![Input::new(&input, "")],
-        outputs: vec![Output::new(&output, None)],
+        inputs: inputs.iter().map(|input| Input::new(input, PUBLIC_URL)).collect(),
+        outputs: outputs.iter().map(|output| Output::new(output, None)).collect(),
         integrations: vec![Integration::without_secrets(&integration)],
         cron: None,
     };
-    value(&Bucket::new(&bucket, related))
+    value(&Bucket::new(bucket, related))
 }
 
-fn cron() -> record::Cron {
-    record::Cron {
-        id: CronId(Uuid::nil()),
+fn whole_bucket() -> Value {
+    record::buckets().first().map(bucket).unwrap_or_default()
+}
+
+fn attached() -> Attached {
+    Attached { id: BUCKET, name: "orders".to_owned() }
+}
+
+fn session() -> SessionSeen {
+    SessionSeen {
+        id: SessionId(ID),
         account: ACCOUNT,
-        bucket: BUCKET,
-        name: String::new(),
-        enabled: true,
-        recurring: true,
-        schedule: "@daily".to_owned(),
-        timezone: String::new(),
-        method: String::new(),
-        payload: String::new(),
-        headers: Vec::new(),
-        destination: String::new(),
-        starts_at: Some(NOW),
-        ends_at: None,
-        last_run: Some(NOW),
-        counts_from: None,
-        created_at: NOW,
-        updated_at: NOW,
+        token: TokenId(ID),
+        kind: "agent".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        peer: "192.0.2.1".to_owned(),
+        buckets: vec!["orders".to_owned()],
+        group: "laptop".to_owned(),
+        since: NOW,
     }
 }
 
-fn domain() -> Value {
-    let id = DomainId(Uuid::nil());
-    value(&Domain::new(&record::Domain {
-        id,
+fn groups() -> Vec<Value> {
+    let group = record::group();
+    let cursor = CursorSeen {
         account: ACCOUNT,
-        domain: String::new(),
-        created_at: NOW,
-        updated_at: NOW,
-    }))
-}
-
-fn integration() -> record::Integration {
-    record::Integration {
-        id: IntegrationId(Uuid::nil()),
-        account: ACCOUNT,
-        plugin: Plugin::Webhook,
-        webhook_url: String::new(),
-        events: vec![String::new()],
-        buckets: Vec::new(),
-        description: String::new(),
-        disabled: false,
-        message: String::new(),
-        created_at: NOW,
-        updated_at: NOW,
-    }
-}
-
-fn group() -> Value {
-    let group = record::Group {
-        id: GroupId(Uuid::nil()),
-        output: OutputId(Uuid::nil()),
         bucket: BUCKET,
-        account: ACCOUNT,
-        name: String::new(),
-        created_at: NOW,
+        output: OUTPUT,
+        group: GroupId(ID),
+        sessions: 1,
+        waiting: 3,
+        at_hand: 1,
+        oldest_at: Some(NOW),
+        last_sent_at: Some(NOW),
+        failures: 1,
+        is_open: false,
     };
-    value(&Group::new(&group, None))
-}
-
-fn token() -> Value {
-    value(&Token::new(&record::Token {
-        id: TokenId(Uuid::nil()),
-        account: ACCOUNT,
-        description: String::new(),
-        scopes: Scopes { buckets: vec![String::new()], tunnels: vec![String::new()] },
-        api_access: ApiAccess::Enabled,
-        active: true,
-        generation: 0,
-        created_at: NOW,
-        updated_at: NOW,
-    }))
+    vec![value(&Group::new(&group, Some(&cursor))), value(&Group::new(&group, None))]
 }

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use model::{AccountId, BucketId, OutputId, UnixMs};
-use serde::{Deserialize, Serialize};
+use model::{AccountId, BucketId, UnixMs};
+use serde::Deserialize;
 
 use super::log::{bucket_of, number, said};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::limits::SPANS_MAX;
-use crate::logs::count::{self, Balance, DAY_MS, MINUTE_MS, Span};
+use crate::logs::count::{self, DAY_MS, MINUTE_MS, Span};
 use crate::logs::query::Filter;
 use crate::logs::status::Status;
 use crate::request::At;
+use crate::shape::count::{Day, Histogram, Ledger, Usage};
 use crate::{Api, own, when, write};
 
 /// How far back days are counted unless the request says otherwise.
@@ -34,26 +35,6 @@ pub(super) struct Asked {
     status_code: Option<String>,
 }
 
-/// The ledger of a bucket.
-#[derive(Serialize)]
-pub(super) struct Ledger {
-    bucket: BucketId,
-    outputs: Vec<Line>,
-}
-
-/// What became of everything that an output was due.
-#[derive(Serialize)]
-struct Line {
-    output: String,
-    received: u64,
-    sent: u64,
-    failed: u64,
-    rejected: u64,
-    expired: u64,
-    pending: u64,
-    balanced: bool,
-}
-
 /// `GET /v1/ledger`
 pub(super) async fn ledger(
     State(api): State<Api>,
@@ -63,49 +44,10 @@ pub(super) async fn ledger(
     let buckets = wanted(&api, &caller, &asked)?;
     api.logs().whole().await?;
     let read = move |connection: &rusqlite::Connection| {
-        let ledgers = buckets.into_iter().map(|bucket| {
-            let outputs = count::ledger(connection, bucket)?;
-            Ok(Ledger {
-                bucket,
-                outputs: outputs.into_iter().map(|(output, balance)| line(output, &balance)).collect(),
-            })
-        });
+        let ledgers = buckets.into_iter().map(|bucket| Ok(Ledger::new(bucket, &count::ledger(connection, bucket)?)));
         ledgers.collect()
     };
     Ok(Json(api.logs().read(read).await?))
-}
-
-fn line(output: OutputId, balance: &Balance) -> Line {
-    Line {
-        output: if output == OutputId::NONE { String::new() } else { output.to_string() },
-        received: balance.received,
-        sent: balance.of(Status::Sent),
-        failed: balance.of(Status::Failed),
-        rejected: balance.of(Status::Rejected),
-        expired: balance.of(Status::Expired),
-        pending: balance.of(Status::Received) + balance.of(Status::Stalled),
-        balanced: balance.is_balanced(),
-    }
-}
-
-/// Logs by minute.
-#[derive(Serialize)]
-pub(super) struct Histogram {
-    buckets: Vec<Minute>,
-    resolution: &'static str,
-}
-
-/// A minute in which something was received.
-#[derive(Serialize)]
-struct Minute {
-    /// Its beginning, in seconds since the Unix epoch.
-    minute: u64,
-    counts: BTreeMap<&'static str, u64>,
-    total: u64,
-    retried: u64,
-    retry_count: u64,
-    max_retries: u64,
-    latency_ms_avg: f64,
 }
 
 /// `GET /v1/logs/histogram`
@@ -115,42 +57,7 @@ pub(super) async fn histogram(
     Query(asked): Query<Asked>,
 ) -> Result<Json<Histogram>, Error> {
     let spans = spans(&api, &caller, &asked, MINUTE_MS, MINUTES_DEFAULT).await?;
-    let buckets = spans.into_iter().map(|(at, span)| minute(at, &span)).collect();
-    Ok(Json(Histogram { buckets, resolution: "1m" }))
-}
-
-fn minute(at: u64, span: &Span) -> Minute {
-    let mut counts = BTreeMap::new();
-    for status in Status::ALL {
-        match span.by_status[status as usize] {
-            0 => {}
-            count => *counts.entry(status.name()).or_default() += count,
-        }
-    }
-    // Both are far below 2^52, from where on a float skips whole numbers.
-    #[expect(clippy::cast_precision_loss, reason = "an average of milliseconds")]
-    let latency_ms_avg = if span.answered == 0 { 0.0 } else { span.answered_ms as f64 / span.answered as f64 };
-    Minute {
-        minute: at / 1000,
-        counts,
-        total: span.total(),
-        retried: span.retried,
-        retry_count: span.retry_count,
-        max_retries: span.retries_max,
-        latency_ms_avg,
-    }
-}
-
-/// A day.
-#[derive(Serialize)]
-pub(super) struct Day {
-    day: String,
-    received: u64,
-    success: u64,
-    failures: u64,
-    retried: u64,
-    retry_count: u64,
-    max_retries: u64,
+    Ok(Json(Histogram::new(&spans)))
 }
 
 /// `GET /v1/logs-stats`
@@ -160,31 +67,8 @@ pub(super) async fn stats(
     Query(asked): Query<Asked>,
 ) -> Result<Json<Vec<Day>>, Error> {
     let spans = spans(&api, &caller, &asked, DAY_MS, DAYS_DEFAULT).await?;
-    let days = spans.into_iter().map(|(at, span)| Day {
-        day: when::day(UnixMs(at)),
-        received: span.total(),
-        success: span.by_status[Status::Sent as usize],
-        failures: span.by_status[Status::Failed as usize] + span.by_status[Status::Expired as usize],
-        retried: span.retried,
-        retry_count: span.retry_count,
-        max_retries: span.retries_max,
-    });
+    let days = spans.iter().map(|(at, span)| Day::new(UnixMs(*at), span));
     Ok(Json(days.collect()))
-}
-
-/// What an account has and uses.
-#[derive(Serialize)]
-pub(super) struct Usage {
-    account_id: AccountId,
-    agents: usize,
-    buckets: usize,
-    inputs: usize,
-    outputs: usize,
-    tokens: usize,
-    tunnels: usize,
-    /// The webhooks that are kept.
-    webhooks: u64,
-    created_at: u64,
 }
 
 /// `GET /v1/usage`

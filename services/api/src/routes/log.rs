@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use model::record::Bucket;
 use model::{BucketId, DeliveryId, EventId, OutputId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use store::directory::Versioned;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::logs::query::{self, After, Filter, Order};
 use crate::logs::row::Row;
 use crate::logs::status::Status;
 use crate::request::At;
-use crate::shape::log::Log;
+use crate::shape::log::Page;
 use crate::{Api, own, show, when};
 
 /// What a list of logs may be told.
@@ -34,18 +34,6 @@ pub(super) struct Asked {
     pub(super) input: Option<String>,
     pub(super) method: Option<String>,
     pub(super) status_code: Option<String>,
-}
-
-/// A page of logs.
-#[derive(Serialize)]
-struct Page {
-    data: Vec<Log>,
-    total: u64,
-    limit: usize,
-    offset: u64,
-    next_cursor: String,
-    /// There are more than were counted, or older ones are still being read.
-    truncated: bool,
 }
 
 impl Asked {

@@ -14,7 +14,7 @@ use model::fact::{Ending, Fact};
 use model::reason::Reason;
 use model::record::Bucket;
 use model::{BucketId, OutputId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::log::{bucket_of, number, output_of, said};
 use super::report::key;
@@ -25,7 +25,7 @@ use crate::limits::{POLLED_BYTES_MAX, POLLED_MAX};
 use crate::logs::query::{self, Filter, Order};
 use crate::logs::row::Row;
 use crate::logs::status::Status;
-use crate::shape::log::{Content, Log};
+use crate::shape::log::{Content, Taken};
 use crate::show::{self, Bodies};
 
 /// How old deliveries may be unless the worker says otherwise.
@@ -40,14 +40,6 @@ pub(super) struct Asked {
     output: Option<String>,
     limit: Option<String>,
     max_age: Option<String>,
-}
-
-/// What it is given.
-#[derive(Serialize)]
-struct Taken {
-    logs: Option<Vec<Log>>,
-    has_more: bool,
-    next_cursor: String,
 }
 
 /// `GET /v1/events`. The queue itself remembers what was handed out; a cursor is not needed.

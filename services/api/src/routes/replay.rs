@@ -8,8 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use model::record::Bucket;
-use model::{BucketId, OutputId, UnixMs};
-use serde::Serialize;
+use model::{OutputId, UnixMs};
 use uuid::Uuid;
 
 use super::log::{Asked, bucket_of, output_of};
@@ -21,29 +20,17 @@ use crate::replay::{Plan, Replay};
 use crate::request::{At, Body};
 use crate::resend::{self, Manner};
 use crate::shape::Fields;
+use crate::shape::replay::Replay as Shown;
 use crate::{Api, own, write};
 
-/// A replay.
-#[derive(Serialize)]
-struct Shown {
-    id: Uuid,
-    bucket: BucketId,
-    status: &'static str,
-    matched: u64,
-    done: u64,
-    failed: u64,
-}
-
-impl Shown {
-    fn new(replay: &Replay) -> Self {
-        Self {
-            id: replay.id,
-            bucket: replay.plan.bucket.id,
-            status: replay.status(),
-            matched: replay.matched,
-            done: replay.done.load(Ordering::Relaxed),
-            failed: replay.failed.load(Ordering::Relaxed),
-        }
+fn shown(replay: &Replay) -> Shown {
+    Shown {
+        id: replay.id,
+        bucket: replay.plan.bucket.id,
+        status: replay.status(),
+        matched: replay.matched,
+        done: replay.done.load(Ordering::Relaxed),
+        failed: replay.failed.load(Ordering::Relaxed),
     }
 }
 
@@ -70,7 +57,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
     }
     let is_dry = fields.flag("dry_run")?.unwrap_or(false);
     let replay = api.replays().begin(Plan { bucket, filter, manner }, matched, is_dry, api.logs().stop())?;
-    Ok((StatusCode::CREATED, Json(Shown::new(&replay))).into_response())
+    Ok((StatusCode::CREATED, Json(shown(&replay))).into_response())
 }
 
 /// Refuses what could sign nothing.
@@ -85,14 +72,14 @@ fn check_can_resign(api: &Api, bucket: &Bucket, output: Option<OutputId>) -> Res
 
 /// `GET /v1/replays/{id}`
 pub(super) async fn get(State(api): State<Api>, caller: Caller, At(id): At<Uuid>) -> Result<Response, Error> {
-    Ok(Json(Shown::new(&*find(&api, &caller, id)?)).into_response())
+    Ok(Json(shown(&*find(&api, &caller, id)?)).into_response())
 }
 
 /// `DELETE /v1/replays/{id}`: ends it where it is.
 pub(super) async fn cancel(State(api): State<Api>, caller: Caller, At(id): At<Uuid>) -> Result<Response, Error> {
     let replay = find(&api, &caller, id)?;
     replay.cancel();
-    Ok(Json(Shown::new(&replay)).into_response())
+    Ok(Json(shown(&replay)).into_response())
 }
 
 fn find(api: &Api, caller: &Caller, id: Uuid) -> Result<Arc<Replay>, Error> {

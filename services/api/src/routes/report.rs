@@ -7,7 +7,6 @@ use axum::extract::State;
 use model::fact::Fact;
 use model::record::Bucket;
 use model::{DeliveryId, GroupId, OutputId};
-use serde::Serialize;
 use store::answer::Given;
 use store::directory::Versioned;
 use store::fact::CursorKey;
@@ -21,7 +20,7 @@ use crate::limits::LABEL_BYTES_MAX;
 use crate::logs::row::Row;
 use crate::request::{At, Body};
 use crate::resend::{self, Manner};
-use crate::shape::report::Report;
+use crate::shape::report::{Done, Report};
 use crate::{Api, write};
 
 /// How long after its receipt, or after something last happened to it, a delivery may be reported on:
@@ -30,13 +29,6 @@ pub(crate) const REPORT_WINDOW: Duration = Duration::from_secs(10);
 /// How long a log is waited for that is being reported on, and the fact that it has reached its
 /// client: who was just given a webhook may be faster than the logs.
 const APPEAR_WAIT: Duration = Duration::from_secs(1);
-
-/// The answer to a change of a log.
-#[derive(Serialize)]
-pub(super) struct Done {
-    id: DeliveryId,
-    status: &'static str,
-}
 
 /// `PUT /v1/logs/{id}`: a client says how a delivery ended, and what the caller is to be answered.
 pub(super) async fn update(

@@ -176,6 +176,26 @@ impl Log {
     }
 }
 
+/// A page of logs.
+#[derive(Serialize)]
+pub(crate) struct Page {
+    pub(crate) data: Vec<Log>,
+    pub(crate) total: u64,
+    pub(crate) limit: usize,
+    pub(crate) offset: u64,
+    pub(crate) next_cursor: String,
+    /// There are more than were counted, or older ones are still being read.
+    pub(crate) truncated: bool,
+}
+
+/// What a worker who polls is given.
+#[derive(Serialize)]
+pub(crate) struct Taken {
+    pub(crate) logs: Option<Vec<Log>>,
+    pub(crate) has_more: bool,
+    pub(crate) next_cursor: String,
+}
+
 fn texts(headers: &[Header]) -> Vec<(String, String)> {
     headers.iter().map(|line| (text(&line.name), text(&line.value))).collect()
 }

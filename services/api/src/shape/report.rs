@@ -2,9 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use model::DeliveryId;
 use model::answer::Answer;
 use model::fact::Ending;
 use model::request::Header;
+use serde::Serialize;
 
 use super::{Fields, header};
 use crate::error::Error;
@@ -73,6 +75,13 @@ impl Report {
             body: body.into(),
         })
     }
+}
+
+/// The answer to a change of a log.
+#[derive(Serialize)]
+pub(crate) struct Done {
+    pub(crate) id: DeliveryId,
+    pub(crate) status: &'static str,
 }
 
 #[cfg(test)]

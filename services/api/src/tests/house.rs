@@ -33,49 +33,49 @@ use crate::{Api, Config, router};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A NATS of its own with an `auth` on it. Everything ends when it is dropped.
-pub(super) struct House {
+pub(crate) struct House {
     nats: Child,
     url: String,
     masters: MasterKeys,
     stop: Stop,
     auth: Arc<StandIn>,
-    pub(super) store: Store,
+    pub(crate) store: Store,
     _dir: TempDir,
 }
 
 /// A copy of the API with a store of its own, as another process has it, and who asks it.
 #[derive(Clone)]
-pub(super) struct Client {
+pub(crate) struct Client {
     router: Router,
-    pub(super) store: Store,
+    pub(crate) store: Store,
     authorization: Option<String>,
 }
 
 /// What a request was answered.
 #[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) text: String,
+pub(crate) struct Seen {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Seen {
     /// The JSON of an answer with this status.
     #[track_caller]
-    pub(super) fn json(&self, status: u16) -> Value {
+    pub(crate) fn json(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         serde_json::from_str(&self.text).unwrap()
     }
 
     /// Checks a refusal.
     #[track_caller]
-    pub(super) fn is(&self, status: u16, text: &str) {
+    pub(crate) fn is(&self, status: u16, text: &str) {
         assert_eq!((self.status, self.text.trim_end()), (status, text));
     }
 }
 
 impl House {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let nats = start_nats(dir.path());
         let url = url_of(dir.path()).await;
@@ -104,7 +104,7 @@ impl House {
     }
 
     /// A client of its own copy of the API that presents nothing.
-    pub(super) async fn stranger(&self) -> Client {
+    pub(crate) async fn stranger(&self) -> Client {
         let store = open(&self.url, &self.masters, &self.stop, false).await;
         let config = Config { public_url: "https://relay.example/".to_owned(), logs_file: None };
         let api = Api::new(store.clone(), config, self.stop.clone()).unwrap();
@@ -114,29 +114,29 @@ impl House {
     }
 
     /// A client with a token of this account.
-    pub(super) async fn client(&self, account: u128) -> Client {
+    pub(crate) async fn client(&self, account: u128) -> Client {
         let (key, secret) = self.auth.issue(account, Scopes::default(), ApiAccess::Enabled).await;
         self.stranger().await.with(&key.to_string(), &secret)
     }
 
     /// The same copy with a further token of that account.
-    pub(super) async fn further(&self, client: &Client, account: u128, scopes: Scopes, access: ApiAccess) -> Client {
+    pub(crate) async fn further(&self, client: &Client, account: u128, scopes: Scopes, access: ApiAccess) -> Client {
         let (key, secret) = self.auth.issue(account, scopes, access).await;
         client.with(&key.to_string(), &secret)
     }
 
     /// How often `auth` was asked to verify.
-    pub(super) fn verifications(&self) -> usize {
+    pub(crate) fn verifications(&self) -> usize {
         self.auth.verifications.load(Ordering::SeqCst)
     }
 
     /// Has `auth` say that it is busy.
-    pub(super) fn make_auth_busy(&self) {
+    pub(crate) fn make_auth_busy(&self) {
         self.auth.busy.store(1, Ordering::SeqCst);
     }
 
     /// Kills NATS.
-    pub(super) fn end_nats(&mut self) {
+    pub(crate) fn end_nats(&mut self) {
         self.nats.kill().unwrap();
         self.nats.wait().unwrap();
     }
@@ -153,17 +153,17 @@ impl Drop for House {
 
 impl Client {
     /// The same copy, asked with this key and secret.
-    pub(super) fn with(&self, key: &str, secret: &str) -> Self {
+    pub(crate) fn with(&self, key: &str, secret: &str) -> Self {
         self.presenting(Some(format!("Basic {}", STANDARD.encode(format!("{key}:{secret}")))))
     }
 
     /// The same copy, asked with this header or none.
-    pub(super) fn presenting(&self, authorization: Option<String>) -> Self {
+    pub(crate) fn presenting(&self, authorization: Option<String>) -> Self {
         Self { authorization, ..self.clone() }
     }
 
     /// A request with what this client presents.
-    pub(super) fn request(&self, method: &str, path: &str) -> http::request::Builder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> http::request::Builder {
         let request = Request::builder().method(method).uri(path);
         match &self.authorization {
             Some(authorization) => request.header("Authorization", authorization),
@@ -172,11 +172,11 @@ impl Client {
     }
 
     /// Its copy of the API.
-    pub(super) fn router(&self) -> Router {
+    pub(crate) fn router(&self) -> Router {
         self.router.clone()
     }
 
-    pub(super) async fn ask(&self, method: &str, path: &str, body: Value) -> Seen {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> Seen {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = self.request(method, path);
         let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
@@ -186,19 +186,19 @@ impl Client {
         Seen { status: parts.status.as_u16(), headers: parts.headers, text }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Seen {
+    pub(crate) async fn get(&self, path: &str) -> Seen {
         self.ask("GET", path, Value::Null).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: Value) -> Seen {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Seen {
         self.ask("POST", path, body).await
     }
 
-    pub(super) async fn put(&self, path: &str, body: Value) -> Seen {
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Seen {
         self.ask("PUT", path, body).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> Seen {
+    pub(crate) async fn delete(&self, path: &str) -> Seen {
         self.ask("DELETE", path, Value::Null).await
     }
 }
@@ -272,7 +272,7 @@ impl StandIn {
 }
 
 /// Waits until `condition` holds.
-pub(super) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !condition().await {
         assert!(start.elapsed() < PATIENCE, "it never happened that {what}");
