@@ -37,6 +37,7 @@ pub use crate::destination::{Arrival, Destination, Reply};
 pub use crate::ledger::Ledger;
 pub use crate::log::Log;
 pub use crate::nats::Nats;
+pub use crate::nats::cluster::Cluster;
 pub use crate::process::Process;
 pub use crate::server::Server;
 pub use crate::world::{Spread, World, story};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use async_nats::ConnectOptions;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::jetstream::{self, Context};
@@ -40,9 +39,7 @@ impl Log {
     /// # Errors
     /// When NATS cannot be reached.
     pub async fn open(access: &Access) -> anyhow::Result<Self> {
-        let options = ConnectOptions::with_user_and_password(access.user.clone(), access.password.clone());
-        let client = options.connect(access.address.to_string()).await.context("connect to NATS")?;
-        Ok(Self { context: jetstream::new(client) })
+        Ok(Self { context: jetstream::new(access.connect().await?) })
     }
 
     /// How many events of a bucket are in the log, on disk or in memory.

@@ -1,10 +1,13 @@
 //! A `nats-server` that a test can kill and start again on the same store and port.
 
+pub mod cluster;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use async_nats::{ConnectOptions, ServerAddr};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -13,15 +16,35 @@ use crate::process::Process;
 use crate::programs;
 use crate::wait::{holds, until};
 
+/// The only user of a test's NATS.
+const USER: &str = "relay";
+
 /// How to reach a NATS.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where its servers listen.
+    pub addresses: Vec<SocketAddr>,
     /// The user.
     pub user: String,
     /// The user's password.
     pub password: String,
+}
+
+impl Access {
+    /// Connects past the relay.
+    ///
+    /// # Errors
+    /// When no server can be reached.
+    pub async fn connect(&self) -> anyhow::Result<async_nats::Client> {
+        let options = ConnectOptions::with_user_and_password(self.user.clone(), self.password.clone());
+        let servers = self.addresses.iter().map(|address| address.to_string().parse::<ServerAddr>());
+        options.connect(servers.collect::<Result<Vec<_>, _>>()?).await.context("connect to NATS")
+    }
+
+    /// The URLs of the servers, without credentials, as `relay-server --nats-url` wants them.
+    pub fn urls(&self) -> String {
+        self.addresses.iter().map(|address| format!("nats://{address}")).collect::<Vec<_>>().join(",")
+    }
 }
 
 /// When a message that was acknowledged is on disk.
@@ -56,8 +79,17 @@ pub struct Nats {
     dir: PathBuf,
     logs: PathBuf,
     durability: Durability,
+    /// What makes it one of a cluster, in its configuration.
+    membership: Option<String>,
+    address: SocketAddr,
     access: Access,
     process: Process,
+}
+
+impl AsRef<Access> for Nats {
+    fn as_ref(&self) -> &Access {
+        &self.access
+    }
 }
 
 impl Nats {
@@ -68,22 +100,18 @@ impl Nats {
     pub(crate) async fn start(dir: PathBuf, logs: PathBuf, durability: Durability) -> anyhow::Result<Self> {
         fs::create_dir_all(&dir)?;
         let password = uuid::Uuid::new_v4().simple().to_string();
-        write_config(&dir, "-1", &password, durability)?;
+        write_config(&dir, "-1", &password, durability, None)?;
         let process = spawn(&dir, &logs)?;
         let port = until("nats-server has a port", async || Ok(port_in(&dir))).await?;
-        let access = Access { address: ([127, 0, 0, 1], port).into(), user: "relay".to_owned(), password };
-        until_answers(access.address).await?;
-        Ok(Self { dir, logs, durability, access, process })
+        let address = ([127, 0, 0, 1], port).into();
+        let access = Access { addresses: vec![address], user: USER.to_owned(), password };
+        until_answers(address).await?;
+        Ok(Self { dir, logs, durability, membership: None, address, access, process })
     }
 
     /// How to reach it; stays the same over restarts.
     pub fn access(&self) -> &Access {
         &self.access
-    }
-
-    /// Its URL, without credentials.
-    pub fn url(&self) -> String {
-        format!("nats://{}", self.access.address)
     }
 
     /// Where its messages lie.
@@ -104,9 +132,16 @@ impl Nats {
     /// # Errors
     /// When it does not start.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
-        write_config(&self.dir, &self.access.address.port().to_string(), &self.access.password, self.durability)?;
+        self.launch()?;
+        until_answers(self.address).await
+    }
+
+    /// Starts it on its store and port.
+    fn launch(&mut self) -> anyhow::Result<()> {
+        let (port, password) = (self.address.port().to_string(), &self.access.password);
+        write_config(&self.dir, &port, password, self.durability, self.membership.as_deref())?;
         self.process = spawn(&self.dir, &self.logs)?;
-        until_answers(self.access.address).await
+        Ok(())
     }
 
     /// Its process.
@@ -115,17 +150,25 @@ impl Nats {
     }
 }
 
-fn write_config(dir: &Path, port: &str, password: &str, durability: Durability) -> anyhow::Result<()> {
+fn write_config(
+    dir: &Path,
+    port: &str,
+    password: &str,
+    durability: Durability,
+    membership: Option<&str>,
+) -> anyhow::Result<()> {
     let text = format!(
         r#"listen: "127.0.0.1:{port}"
 ports_file_dir: "{dir}"
-authorization {{ user: "relay", password: "{password}" }}
+authorization {{ user: "{USER}", password: "{password}" }}
 max_payload: 2MB
 max_pending: 128MB
 jetstream {{ store_dir: "{dir}/store", sync_interval: {sync}, max_memory_store: 1GB }}
+{membership}
 "#,
         dir = dir.display(),
         sync = durability.sync_interval(),
+        membership = membership.unwrap_or_default(),
     );
     fs::write(dir.join("nats.conf"), text).context("write nats.conf")
 }

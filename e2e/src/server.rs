@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::api::{Api, Token};
 use crate::http::{Connection, Trust};
-use crate::nats::{Access, Nats};
+use crate::nats::Access;
 use crate::process::Process;
 use crate::wait::{holds, until};
 use crate::{Caller, Log, programs};
@@ -68,9 +68,9 @@ impl Plan {
 
     /// With this NATS instead of an own one.
     #[must_use]
-    pub fn nats(self, nats: &Nats) -> Self {
-        let access = nats.access();
-        let plan = self.args(["--nats-url", &nats.url(), "--nats-user", &access.user]);
+    pub fn nats(self, access: &Access) -> Self {
+        let replicas = access.addresses.len().to_string();
+        let plan = self.args(["--nats-url", &access.urls(), "--nats-user", &access.user, "--nats-replicas", &replicas]);
         plan.env("RELAY_NATS_PASSWORD", &access.password)
     }
 
@@ -201,8 +201,11 @@ impl Server {
             let line = config.lines().find_map(|line| line.trim().strip_prefix(name));
             Ok(line.with_context(|| format!("nats.conf has no {name}"))?.trim().trim_matches('"').to_owned())
         };
-        let access =
-            Access { address: value("listen:")?.parse()?, user: value("user:")?, password: value("password:")? };
+        let access = Access {
+            addresses: vec![value("listen:")?.parse()?],
+            user: value("user:")?,
+            password: value("password:")?,
+        };
         Log::open(&access).await
     }
 

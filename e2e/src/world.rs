@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::api::{Api, Token};
-use crate::nats::Durability;
+use crate::nats::cluster::Cluster;
+use crate::nats::{Access, Durability};
 use crate::report::say;
 use crate::{Caller, Log, Nats, Server, agent, process, server};
 
@@ -30,10 +31,10 @@ pub struct World {
     admin: Token,
 }
 
-/// A relay whose roles are processes of their own, around one NATS.
-pub struct Spread {
+/// A relay whose roles are processes of their own, around one NATS server, or a cluster of them.
+pub struct Spread<N = Nats> {
     /// The broker.
-    pub nats: Nats,
+    pub nats: N,
     /// Checks credentials.
     pub auth: Server,
     /// Takes webhooks.
@@ -87,10 +88,10 @@ impl World {
     }
 
     /// A server with these roles around a NATS that others share.
-    pub fn server_around(&self, nats: &Nats, name: &str, roles: &str) -> server::Plan {
+    pub fn server_around(&self, nats: &impl AsRef<Access>, name: &str, roles: &str) -> server::Plan {
         self.server(name)
             .roles(roles)
-            .nats(nats)
+            .nats(nats.as_ref())
             .env("RELAY_MASTER_KEY", &self.master_key)
             .env("RELAY_ADMIN_KEY", &self.admin.key)
             .env("RELAY_ADMIN_SECRET", &self.admin.secret)
@@ -112,12 +113,27 @@ impl World {
         Nats::start(self.dir.path().join("nats"), self.logs(), durability).await
     }
 
+    /// Starts three NATS servers that keep everything three times.
+    ///
+    /// # Errors
+    /// When one does not start.
+    pub async fn cluster(&self) -> anyhow::Result<Cluster> {
+        Cluster::start(self.dir.path(), &self.logs(), Durability::Always).await
+    }
+
     /// Starts a relay with a process for each role.
     ///
     /// # Errors
     /// When one does not start.
     pub async fn spread(&self) -> anyhow::Result<Spread> {
-        let nats = self.nats().await?;
+        self.spread_around(self.nats().await?).await
+    }
+
+    /// Starts a relay with a process for each role around this NATS.
+    ///
+    /// # Errors
+    /// When one does not start.
+    pub async fn spread_around<N: AsRef<Access>>(&self, nats: N) -> anyhow::Result<Spread<N>> {
         // Together, as a supervisor would: each waits for what it needs from the others.
         let launch = |role: &'static str| self.server_around(&nats, role, role).launch();
         let (mut auth, mut ingress, mut dispatcher, mut api) =
@@ -134,7 +150,7 @@ impl World {
     }
 }
 
-impl Spread {
+impl<N: AsRef<Access>> Spread<N> {
     /// The REST API, as the owner of the first token.
     ///
     /// # Errors
@@ -153,7 +169,7 @@ impl Spread {
     /// # Errors
     /// When it cannot be reached.
     pub async fn log(&self) -> anyhow::Result<Log> {
-        Log::open(self.nats.access()).await
+        Log::open(self.nats.as_ref()).await
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) context: Context,
     pub(crate) layout: Layout,
+    /// On how many servers each message is kept.
+    pub(crate) replicas: usize,
     /// Counts how often the connection was made.
     connected: watch::Receiver<u64>,
     keyring: Keyring,
@@ -117,6 +119,7 @@ impl Store {
             client,
             context,
             layout,
+            replicas: options.replicas,
             connected,
             keyring,
             directory,

@@ -41,6 +41,9 @@ pub const ACK_WAIT: Duration = Duration::from_secs(60);
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(20);
 /// How long a pull request stands.
 const PULL_EXPIRES: Duration = Duration::from_secs(60);
+/// How long it stands where there are several NATS servers. Nothing says that the one that had the
+/// consumer is gone, but that the next request finds nobody.
+const PULL_EXPIRES_CLUSTER: Duration = Duration::from_secs(10);
 /// A pull request that said nothing for so long after its end is taken for lost.
 const PULL_GRACE: Duration = Duration::from_secs(5);
 /// The bytes that one pull request may bring: a few of the largest messages.
@@ -161,9 +164,10 @@ impl Cursor {
             return Ok(());
         }
         let batch = wanted - self.asked;
-        self.pulls.request(&self.stream, &self.name, batch, Some(PULL_EXPIRES)).await?;
+        let expires = if self.store.inner.replicas > 1 { PULL_EXPIRES_CLUSTER } else { PULL_EXPIRES };
+        self.pulls.request(&self.stream, &self.name, batch, Some(expires)).await?;
         self.asked += batch;
-        self.over_at = Instant::now() + PULL_EXPIRES + PULL_GRACE;
+        self.over_at = Instant::now() + expires + PULL_GRACE;
         Ok(())
     }
 
@@ -213,8 +217,8 @@ impl Cursor {
                 self.shared |= message.payload.as_ref() == consumer::ATTACHES;
                 consumer::say_held(&self.store, message).await;
             }
-            What::Asked(None) | What::Signal(None) => self.lost = true,
-            What::Overdue | What::Reconnected => self.asked = 0,
+            What::Asked(None) | What::Signal(None) | What::Overdue => self.lost = true,
+            What::Reconnected => self.asked = 0,
             What::MayAsk => {}
         }
         Ok(None)

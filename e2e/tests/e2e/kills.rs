@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use e2e::nats::Access;
 use e2e::report::say;
 use e2e::wait::{holds, until};
-use e2e::{Agent, Bucket, Destination, Process, Spread, World, story};
+use e2e::{Agent, Bucket, Destination, Nats, Process, Spread, World, story};
 use model::OutputId;
 use model::fact::Ending;
 use serde_json::json;
@@ -13,7 +14,7 @@ use serde_json::json;
 use crate::load::Load;
 
 /// How many webhooks are sent at least from one kill to the next.
-const BETWEEN: u64 = 100;
+pub(crate) const BETWEEN: u64 = 100;
 
 /// How long who is frozen stays so: longer than callers' and NATS's patience with one request.
 const FROZEN: Duration = Duration::from_secs(5);
@@ -47,7 +48,7 @@ async fn nothing_accepted_is_lost_whoever_is_frozen_for_a_while() {
 /// Does something to everyone in turn under load; the account must close at the end.
 async fn check(what: &str, rounds: usize, harm: impl AsyncFn(&mut Stage, &str) -> Result<Instant>) {
     story(async |world: &World| {
-        let mut stage = Stage::set(world).await?;
+        let mut stage = Stage::set(world, world.spread().await?).await?;
         for round in 1..=rounds {
             for victim in VICTIMS {
                 let since = harm(&mut stage, victim).await?;
@@ -62,18 +63,17 @@ async fn check(what: &str, rounds: usize, harm: impl AsyncFn(&mut Stage, &str) -
 }
 
 /// A relay of many processes under load. What is dropped first stands first.
-struct Stage {
-    load: Load,
+pub(crate) struct Stage<N = Nats> {
+    pub(crate) load: Load,
     agent: Agent,
-    destination: Destination,
-    relay: Spread,
+    pub(crate) destination: Destination,
+    pub(crate) relay: Spread<N>,
     bucket: Bucket,
     output: OutputId,
 }
 
-impl Stage {
-    async fn set(world: &World) -> Result<Self> {
-        let relay = world.spread().await?;
+impl<N: AsRef<Access>> Stage<N> {
+    pub(crate) async fn set(world: &World, relay: Spread<N>) -> Result<Self> {
         let api = relay.rest()?;
         let destination = Destination::start()?;
         let bucket = api.make_bucket("deploys", json!({})).await?;
@@ -88,7 +88,7 @@ impl Stage {
 
     /// Ends the load, waits for what was accepted, and closes the account: callers, log and
     /// destination agree.
-    async fn close(self, what: &str) -> Result<()> {
+    pub(crate) async fn close(self, what: &str) -> Result<()> {
         let Self { load, destination, relay, bucket, output, agent: _agent } = self;
         let ledger = load.stop().await?;
         until("everything accepted has arrived", async || Ok(holds(ledger.is_covered_by(&destination.arrivals()))))

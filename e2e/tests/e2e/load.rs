@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
+use e2e::nats::Access;
 use e2e::wait::{holds, until};
 use e2e::{Bucket, Caller, Destination, Ledger, Spread};
 use tokio::sync::watch;
@@ -24,7 +25,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn start(relay: &Spread, bucket: &Bucket) -> Self {
+    pub(crate) fn start(relay: &Spread<impl AsRef<Access>>, bucket: &Bucket) -> Self {
         let (next, stop) = (Arc::new(AtomicU64::new(1)), watch::Sender::new(false));
         let mut senders = JoinSet::new();
         for _ in 0..SENDERS {
@@ -40,7 +41,7 @@ impl Load {
     }
 
     /// Waits until a webhook that is sent from now on is accepted, and has arrived.
-    pub(crate) async fn passes(&mut self, relay: &Spread, destination: &Destination) -> Result<()> {
+    pub(crate) async fn passes(&mut self, relay: &Spread<impl AsRef<Access>>, destination: &Destination) -> Result<()> {
         let mut caller = relay.caller();
         let number = until("a webhook is accepted", async || {
             let number = self.next.fetch_add(1, Ordering::Relaxed);

@@ -9,8 +9,6 @@ mod load;
 mod straight;
 
 #[cfg(test)]
-mod alerts;
-#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod away;
@@ -20,6 +18,8 @@ mod bad_http;
 mod callers;
 #[cfg(test)]
 mod changes;
+#[cfg(test)]
+mod cluster;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]

@@ -27,6 +27,10 @@ pub(super) const ASKS: &[u8] = b"";
 /// cut off does not say so; its events come after [`ACK_WAIT`].
 const HELD_WAIT: Duration = Duration::from_millis(500);
 
+/// How long a consumer is given to answer. One on a server that is there takes milliseconds; one
+/// that is replaced although it would have answered costs its position, which is a cache.
+const REACHED_WAIT: Duration = Duration::from_secs(2);
+
 /// The name of a cursor's consumer.
 pub(super) fn name(key: &CursorKey) -> String {
     format!("{}_{}", key.output.0.simple(), key.group.0.simple())
@@ -54,7 +58,8 @@ pub(super) async fn say_held(store: &Store, question: async_nats::Message) {
     }
 }
 
-/// Makes the consumer unless it is there; returns whether it was.
+/// Makes the consumer unless it is there; returns whether it was. One that is there but on a NATS
+/// server that is away, and with it for as long as that lasts, is replaced.
 pub(super) async fn ensure(
     store: &Store,
     key: &CursorKey,
@@ -63,7 +68,6 @@ pub(super) async fn ensure(
     window: Duration,
     from: UnixMs,
 ) -> Result<bool, Error> {
-    let what = "create a cursor";
     let config = Config {
         durable_name: Some(name.to_owned()),
         deliver_policy: DeliverPolicy::ByStartTime { start_time: time(from)? },
@@ -77,18 +81,56 @@ pub(super) async fn ensure(
         memory_storage: true,
         ..Config::default()
     };
+    match create(store, config.clone(), stream).await? {
+        Created::New => Ok(false),
+        Created::Existed if is_reachable(store, stream, name).await => Ok(true),
+        Created::Existed | Created::Unanswered => {
+            warn!(stream, consumer = name, "a consumer's NATS server is away; the consumer is replaced");
+            delete(store, stream, name).await;
+            match create(store, config, stream).await? {
+                Created::New => Ok(false),
+                Created::Existed => Ok(true),
+                Created::Unanswered => Err(Error::timed_out("create a cursor")),
+            }
+        }
+    }
+}
+
+enum Created {
+    New,
+    Existed,
+    /// As when there is one just like it, on a server that is away.
+    Unanswered,
+}
+
+async fn create(store: &Store, config: Config, stream: &str) -> Result<Created, Error> {
     match store.inner.context.create_consumer_strict_on_stream(config, stream).await {
-        Ok(_) => Ok(false),
+        Ok(_) => Ok(Created::New),
         Err(error) => match error.kind() {
-            ConsumerCreateStrictErrorKind::AlreadyExists => Ok(true),
+            ConsumerCreateStrictErrorKind::AlreadyExists => Ok(Created::Existed),
             ConsumerCreateStrictErrorKind::JetStream(e)
                 if matches!(e.error_code(), ErrorCode::CONSUMER_ALREADY_EXISTS | ErrorCode::CONSUMER_NAME_EXIST) =>
             {
-                Ok(true)
+                Ok(Created::Existed)
             }
-            _ => Err(Error::unavailable(what, error)),
+            ConsumerCreateStrictErrorKind::TimedOut => Ok(Created::Unanswered),
+            _ => Err(Error::unavailable("create a cursor", error)),
         },
     }
+}
+
+/// Whether a consumer takes requests. It is asked for something that it must refuse.
+async fn is_reachable(store: &Store, stream: &str, name: &str) -> bool {
+    let request = async_nats::Request::new().payload(Bytes::from_static(b"{")).timeout(Some(REACHED_WAIT));
+    let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}");
+    store.inner.client.send_request(subject, request).await.is_ok()
+}
+
+/// Deletes a consumer. Where its server is away nobody confirms that, and it is done all the same.
+async fn delete(store: &Store, stream: &str, name: &str) {
+    let request = async_nats::Request::new().timeout(Some(REACHED_WAIT));
+    let subject = format!("$JS.API.CONSUMER.DELETE.{stream}.{name}");
+    let _ = store.inner.client.send_request(subject, request).await;
 }
 
 /// Lets everything that was given out and not acknowledged come again, at once and in order.

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use async_nats::ConnectOptions;
 use async_nats::jetstream::stream::{Config, StorageType};
 use async_nats::jetstream::{self, Context, message::PublishMessage};
 use axum::Router;
@@ -70,8 +69,7 @@ pub(crate) async fn jetstream(args: &Args, durability: Durability) -> anyhow::Re
     let world = World::new()?;
     let nats = world.nats_with(durability).await?;
     let access = nats.access();
-    let options = ConnectOptions::with_user_and_password(access.user.clone(), access.password.clone());
-    let context = jetstream::new(options.connect(access.address.to_string()).await?);
+    let context = jetstream::new(access.connect().await?);
     for stream in 0..STREAMS {
         let config = Config {
             name: format!("EVENT_{stream}"),

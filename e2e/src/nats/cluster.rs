@@ -1,0 +1,130 @@
+//! Three `nats-server`s in a cluster, each of which a test can kill, wipe and start again.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+
+use anyhow::Context;
+use async_nats::jetstream::{self, stream};
+
+use super::{Access, Durability, Nats, USER, spawn, until_answers, write_config};
+use crate::wait::{holds, until};
+
+/// How many servers there are.
+pub const SERVERS: usize = 3;
+
+/// A cluster of a test's own. Everything in it has a copy on each server.
+#[derive(Debug)]
+pub struct Cluster {
+    nodes: Vec<Nats>,
+    access: Access,
+}
+
+impl AsRef<Access> for Cluster {
+    fn as_ref(&self) -> &Access {
+        &self.access
+    }
+}
+
+impl Cluster {
+    /// Starts one with its files in `dir`, on ports that the system chooses, and waits until it
+    /// can keep messages.
+    ///
+    /// # Errors
+    /// When there is no `nats-server`, or one does not start.
+    pub(crate) async fn start(dir: &Path, logs: &Path, durability: Durability) -> anyhow::Result<Self> {
+        let [clients, routes] = [addresses()?, addresses()?];
+        let password = uuid::Uuid::new_v4().simple().to_string();
+        let access = Access { addresses: clients.clone(), user: USER.to_owned(), password };
+        let others = routes.iter().map(|route| format!("\"nats://{route}\"")).collect::<Vec<_>>().join(", ");
+        let mut nodes = Vec::new();
+        for (number, (address, route)) in clients.into_iter().zip(&routes).enumerate() {
+            let dir = dir.join(format!("nats-{number}"));
+            fs::create_dir_all(&dir)?;
+            let membership = format!(
+                "server_name: \"node-{number}\"\ncluster {{ name: \"e2e\", listen: \"{route}\", routes: [{others}] }}"
+            );
+            write_config(&dir, &address.port().to_string(), &access.password, durability, Some(&membership))?;
+            let process = spawn(&dir, logs)?;
+            let (access, logs, membership) = (access.clone(), logs.to_owned(), Some(membership));
+            nodes.push(Nats { dir, logs, durability, membership, address, access, process });
+        }
+        for node in &nodes {
+            until_answers(node.address).await?;
+        }
+        let cluster = Self { nodes, access };
+        cluster.until_keeps().await?;
+        Ok(cluster)
+    }
+
+    /// One of the servers, from 0.
+    pub fn node(&mut self, number: usize) -> &mut Nats {
+        &mut self.nodes[number]
+    }
+
+    /// The number of the server that leads a stream.
+    ///
+    /// # Errors
+    /// When NATS does not say.
+    pub async fn leader_of(&self, stream: &str) -> anyhow::Result<usize> {
+        let context = self.context().await?;
+        until("the stream has a leader", async || {
+            let Ok(stream) = context.get_stream(stream).await else { return Ok(None) };
+            let leader = stream.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.as_deref());
+            Ok(leader.and_then(|name| name.strip_prefix("node-")?.parse().ok()))
+        })
+        .await
+    }
+
+    /// Waits until every stream has every copy current: only then may another server go.
+    ///
+    /// # Errors
+    /// When that does not come about.
+    pub async fn until_current(&self) -> anyhow::Result<()> {
+        let context = self.context().await?;
+        until("every copy of every stream is current", async || {
+            let mut names = context.stream_names();
+            while let Some(name) = futures_util::StreamExt::next(&mut names).await {
+                let Ok(name) = name else { return Ok(None) };
+                let Ok(stream) = context.get_stream(&name).await else { return Ok(None) };
+                let copies = stream.cached_info().cluster.as_ref().map(|cluster| cluster.replicas.clone());
+                let current = copies.unwrap_or_default().iter().filter(|copy| copy.current && !copy.offline).count();
+                if current < SERVERS - 1 {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })
+        .await
+    }
+
+    /// Waits until a message can be kept by all three.
+    async fn until_keeps(&self) -> anyhow::Result<()> {
+        let context = self.context().await?;
+        let config = stream::Config { name: "PROBE".to_owned(), num_replicas: SERVERS, ..Default::default() };
+        until("the cluster takes a stream", async || Ok(holds(context.create_stream(config.clone()).await.is_ok())))
+            .await?;
+        context.delete_stream("PROBE").await.map(drop).context("delete the probe")
+    }
+
+    async fn context(&self) -> anyhow::Result<jetstream::Context> {
+        Ok(jetstream::new(self.access.connect().await?))
+    }
+}
+
+impl Nats {
+    /// Destroys everything that it keeps. It must not run.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn wipe(&self) -> anyhow::Result<()> {
+        fs::remove_dir_all(self.store()).context("wipe a nats-server")
+    }
+}
+
+/// Free addresses on this machine. All are taken at once, so that they differ.
+fn addresses() -> anyhow::Result<Vec<SocketAddr>> {
+    let listeners = (0..SERVERS).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+    let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
+    Ok(listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?)
+}
