@@ -3,6 +3,7 @@
 //! Everything here is a value. Decisions take `now` as an argument and return what to do;
 //! the services do it. The words are those of `docs/glossary.md`.
 
+pub mod alert;
 pub mod answer;
 pub mod destination;
 pub mod fact;

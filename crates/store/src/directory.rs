@@ -196,6 +196,12 @@ impl Directory {
         self.maps().integrations.values().cloned().collect()
     }
 
+    /// The integrations that are attached to a bucket, in no order.
+    pub fn integrations_on(&self, bucket: BucketId) -> Vec<Versioned<Integration>> {
+        let maps = self.maps();
+        maps.integrations.values().filter(|integration| integration.record.buckets.contains(&bucket)).cloned().collect()
+    }
+
     /// The cron of that id.
     pub fn cron(&self, id: CronId) -> Option<Versioned<Cron>> {
         self.maps().crons.get(&id).cloned()

@@ -9,6 +9,8 @@ mod load;
 mod straight;
 
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod away;

@@ -117,12 +117,42 @@ fn every_role_can_do_its_work_with_its_own_rights() {
         let (status, _) = ask(ingress, &format!("POST /v1/webhooks/{target}"), "", body);
         assert_eq!(status, 200, "{} bytes for {target}", body.len());
     }
+    is_disabled_when_it_takes_no_alerts(api, ingress, &headers);
     assert_eq!(ask(api, &format!("DELETE /v1/buckets/{id}?force=true"), &headers, "").0 / 100, 2);
     assert_eq!(ask(dispatcher, "GET /v1/buckets", &headers, "").0, 404, "each role serves its own paths alone");
 
     let log = fs::read_to_string(dir.path().join("nats.log")).unwrap();
     let denied: Vec<&str> = log.lines().filter(|line| line.contains("Violation")).collect();
     assert!(denied.is_empty(), "{denied:#?}");
+}
+
+/// The dispatcher posts to nobody on loopback unless its operator allows it, and disables an
+/// integration that only fails: the one record besides groups and outputs that it writes.
+fn is_disabled_when_it_takes_no_alerts(api: u16, ingress: u16, headers: &str) {
+    let call = |request: &str, body: &str| -> serde_json::Value {
+        let (status, answer) = ask(api, request, headers, body);
+        assert!(matches!(status, 200 | 201), "{request}: {status} {answer}");
+        serde_json::from_str(&answer).unwrap()
+    };
+    let bucket = call("POST /v1/buckets", r#"{"name":"alerts"}"#);
+    let id = bucket["id"].as_str().unwrap();
+    for n in 0..20 {
+        let output = format!(r#"{{"name":"out-{n}","destination":"http://127.0.0.1:8080/"}}"#);
+        call(&format!("POST /v1/buckets/{id}/outputs"), &output);
+    }
+    let integration = r#"{"plugin":"webhook","configuration":{"webhook_url":"http://127.0.0.1:8080/"}}"#;
+    let integration = call("POST /v1/integrations", integration);
+    let path = format!("/v1/integrations/{}", integration["id"].as_str().unwrap());
+    call(&format!("POST {path}/buckets"), &format!(r#"{{"bucket_id":"{id}"}}"#));
+    let input = bucket["inputs"][0]["id"].as_str().unwrap();
+    assert_eq!(ask(ingress, &format!("POST /v1/webhooks/{input}"), "", "x").0, 200);
+    let mut message = String::new();
+    until("the integration is disabled", || {
+        let integration = call(&format!("GET {path}"), "");
+        message = integration["message"].as_str().unwrap().to_owned();
+        integration["disabled"] == true
+    });
+    assert!(message.ends_with("the receiver is a loopback address"), "{message}");
 }
 
 fn base64(text: &str) -> String {

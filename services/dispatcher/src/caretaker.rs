@@ -15,6 +15,7 @@ use store::cursor::{Cursor, Receipt};
 use store::fact::CursorKey;
 use tracing::{info, warn};
 
+use crate::alert::What;
 use crate::clock;
 use crate::courier::configured;
 use crate::hub::Hub;
@@ -191,6 +192,9 @@ impl Round {
         let facts: Vec<_> =
             events.iter().map(|event| Fact::DeliveryEnded { event: *event, at, ending, reason: None }).collect();
         hub.store().facts().append(cursor.key(), &facts).await?;
+        if let [event, ..] = events {
+            hub.alerts().raise(*cursor.key(), What::Expired { event: *event, count: events.len() as u64 });
+        }
         self.expired.extend(events);
         Ok(())
     }

@@ -323,7 +323,7 @@ impl Courier {
     /// What follows once facts are in the log.
     async fn concluded(&mut self, cursor: &Cursor, facts: Vec<Fact>) {
         for fact in facts {
-            self.note_sent(&fact);
+            self.noted(&fact);
             let receipt = match conclusion::retry_at(&fact) {
                 Some(at) => self.book.retry(fact.event(), at, clock::now()),
                 None => self.book.ended(fact.event()),

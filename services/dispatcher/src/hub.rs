@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::alert::Alerts;
 use crate::courier::{self, ToCourier};
 use crate::presence::{Board, Presence, Standing};
 use crate::session::Session;
@@ -33,6 +34,7 @@ struct Inner {
     setups: Semaphore,
     couriers: Mutex<HashMap<CursorKey, Courier>>,
     presence: Presence,
+    alerts: Alerts,
     /// The sessions of the public socket.
     sockets: Mutex<HashMap<SessionId, Arc<Session>>>,
 }
@@ -53,6 +55,7 @@ impl Hub {
             setups: Semaphore::new(SETUPS_MAX),
             couriers: Mutex::default(),
             presence: Presence::default(),
+            alerts: Alerts::new(),
             sockets: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -66,6 +69,11 @@ impl Hub {
     /// What is said of the sessions and cursors here.
     pub(crate) fn presence(&self) -> &Presence {
         &self.inner.presence
+    }
+
+    /// Where trouble is raised.
+    pub(crate) fn alerts(&self) -> &Alerts {
+        &self.inner.alerts
     }
 
     pub(crate) fn store(&self) -> &Store {

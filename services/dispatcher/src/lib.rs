@@ -11,11 +11,13 @@
 //! - `hub` brings sessions and couriers together.
 //! - `presence` says who is here, to the other dispatchers and to people.
 //! - `public` is the session that makes attempts at public outputs, without an agent.
+//! - `alert` tells owners of trouble.
 //! - `caretaker` ends what became too old on cursors that have no session.
 //!
 //! Not needed for correctness: anything in here. A dispatcher that dies loses nothing; what it had
 //! in hand is given out again by JetStream, less what the facts say was sent.
 
+mod alert;
 mod book;
 mod caretaker;
 mod clock;
@@ -96,6 +98,7 @@ impl Dispatcher {
     /// rest back, and returns.
     pub async fn run(&self) {
         tokio::join!(
+            alert::run(&self.hub, self.public.clone()),
             caretaker::run(&self.hub),
             presence::run(&self.hub),
             public::run(&self.hub, self.public.clone()),

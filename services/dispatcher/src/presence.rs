@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::warn;
 
+use crate::alert::lag;
 use crate::hub::Hub;
 use cursors::Cursors;
 
@@ -124,6 +125,7 @@ async fn say_cursors(hub: &Hub) -> usize {
     let mut said = 0;
     while !stop.is_given() {
         let Some(seen) = stop.or(cursors.round(hub)).await else { break };
+        lag::look(hub, &seen);
         let pages = cursor_pages(&seen);
         said = pages.len();
         if let Some(Err(error)) = Box::pin(stop.or(say(hub, CURSOR_PAGES_FROM, &pages))).await {

@@ -1,5 +1,6 @@
 //! Integrations as JSON: where an account wants to be told of trouble.
 
+use model::alert::Alert;
 use model::destination::Destination;
 use model::record::{self, Plugin};
 use model::{AccountId, BucketId, IntegrationId, UnixMs};
@@ -10,8 +11,6 @@ use crate::error::Error;
 use crate::limits::DESTINATION_BYTES_MAX;
 
 const PLUGINS: [(&str, Plugin); 2] = [("slack", Plugin::Slack), ("webhook", Plugin::Webhook)];
-/// What is told of.
-const EVENTS: [&str; 2] = ["forwarding.delivery.error", "forwarding.function.error"];
 /// Longer than the name of any event.
 const EVENT_BYTES_MAX: usize = 64;
 
@@ -36,9 +35,9 @@ impl Change {
         if let Some(Err(error)) = url.map(Destination::parse) {
             return Err(configuration.invalid("webhook_url", error));
         }
-        let events = fields.texts("events", EVENTS.len(), EVENT_BYTES_MAX)?;
-        if events.iter().flatten().any(|event| !EVENTS.contains(&event.as_str())) {
-            return Err(fields.invalid("events", format_args!("must be of {}", EVENTS.join(", "))));
+        let (events, known) = (fields.texts("events", Alert::ALL.len(), EVENT_BYTES_MAX)?, Alert::ALL.map(Alert::name));
+        if events.iter().flatten().any(|event| !known.contains(&event.as_str())) {
+            return Err(fields.invalid("events", format_args!("must be of {}", known.join(", "))));
         }
         Ok(Self {
             plugin: fields.choice("plugin", &PLUGINS)?,

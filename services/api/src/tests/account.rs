@@ -1,5 +1,6 @@
 //! What is the whole account's: domains, integrations, who is connected.
 
+use model::alert::Alert;
 use model::record::{ApiAccess, Group, Scopes};
 use model::{AccountId, DispatcherId, GroupId, OutputId, SessionId, TokenId, UnixMs};
 use serde_json::{Value, json};
@@ -73,10 +74,12 @@ async fn an_integration_is_made_attached_shown_and_deleted() {
     client.put(&bucket_path, shown).await.json(200);
     let changed = client.put(&path, json!({ "disabled": true, "description": "d" })).await.json(200);
     assert_eq!((&changed["status"], &changed["plugin"]), (&json!("disabled"), &json!("slack")));
-    client
-        .put(&path, json!({ "events": ["x"] }))
-        .await
-        .is(400, "events: must be of forwarding.delivery.error, forwarding.function.error");
+    client.put(&path, json!({ "events": ["x"] })).await.is(
+        400,
+        "events: must be of forwarding.delivery.error, forwarding.function.error, forwarding.delivery.expired, \
+         forwarding.circuit.open, forwarding.output.paused, forwarding.lag",
+    );
+    client.put(&path, json!({ "events": Alert::ALL.map(Alert::name) })).await.json(200);
     client.delete(&format!("{path}/buckets/{}", id(&bucket))).await.json(200);
     client.delete(&format!("{path}/buckets/{}", id(&bucket))).await.is(404, "bucket not found");
     assert_eq!(client.get(&bucket_path).await.json(200)["integration_configurations"], json!([]));

@@ -5,6 +5,7 @@ use store::answer::Given;
 use tracing::warn;
 
 use super::Courier;
+use crate::alert::What;
 
 impl Courier {
     /// Brings an answer to the caller who waits for it, beside everything else.
@@ -19,12 +20,15 @@ impl Courier {
 
     /// Pauses the output, beside everything else; its owner sets it free.
     pub(super) fn pause_output(&self, paused: Paused) {
-        let (store, id) = (self.hub.store().clone(), self.key.output);
+        let (hub, key, id) = (self.hub.clone(), self.key, self.key.output);
         self.hub.tasks().spawn(async move {
-            let Some(output) = store.directory().output(id).filter(|o| o.record.paused.is_none()) else { return };
+            let Some(output) = hub.store().directory().output(id).filter(|o| o.record.paused.is_none()) else { return };
             let record = Output { paused: Some(paused), ..(*output.record).clone() };
-            match store.directory().update(&record, output.revision).await {
-                Ok(_) => warn!(output = %id, failures = paused.failures, "an output that only fails was paused"),
+            match hub.store().directory().update(&record, output.revision).await {
+                Ok(_) => {
+                    warn!(output = %id, failures = paused.failures, "an output that only fails was paused");
+                    hub.alerts().raise(key, What::Paused { failures: paused.failures });
+                }
                 Err(error) => warn!(output = %id, %error, "an output that only fails could not be paused"),
             }
         });

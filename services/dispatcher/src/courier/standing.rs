@@ -4,12 +4,17 @@ use model::fact::{Ending, Fact};
 use store::cursor::Cursor;
 
 use super::Courier;
+use crate::alert::What;
 use crate::presence::Standing;
 
 impl Courier {
     /// Says how the cursor stands now.
     pub(super) fn stand(&self, cursor: &Cursor) {
         let (at_hand, oldest) = self.book.all_here();
+        let was_open = self.board.read().is_some_and(|before| before.is_open);
+        if self.book.is_open() && !was_open {
+            self.hub.alerts().raise(self.key, What::CircuitOpen { failures: self.book.failures() });
+        }
         self.board.write(Standing {
             at_hand,
             in_stream: cursor.pending(),
@@ -23,10 +28,11 @@ impl Courier {
         });
     }
 
-    /// Remembers when a delivery ended as sent.
-    pub(super) fn note_sent(&mut self, fact: &Fact) {
+    /// Takes in a fact that is in the log: when a delivery ended as sent, and what is trouble.
+    pub(super) fn noted(&mut self, fact: &Fact) {
         if fact.ending() == Some(Ending::Sent) {
             self.last_sent_at = self.last_sent_at.max(Some(fact.at()));
         }
+        self.hub.alerts().raise_for(self.key, fact);
     }
 }

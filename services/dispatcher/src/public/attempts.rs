@@ -95,6 +95,11 @@ impl Attempts {
         });
     }
 
+    /// Makes a request that is no attempt, under the same rules.
+    pub(crate) async fn send(&self, request: outbound::Request) -> Finished {
+        self.client.send(request, &self.guard).await
+    }
+
     /// Closes connections that nobody needs; never returns.
     pub(super) async fn clean(&self) {
         self.client.run().await;
