@@ -1,8 +1,9 @@
-//! Three NATS servers: one of them is killed, or loses its disk, under load.
+//! Three NATS servers: one of them is killed, frozen, or loses its disk, under load.
 
 use std::time::Instant;
 
 use anyhow::Result;
+use e2e::nats::cluster::SERVERS;
 use e2e::report::say;
 use e2e::{Cluster, World, story};
 
@@ -13,7 +14,9 @@ async fn nothing_accepted_is_lost_whichever_nats_server_is_killed() {
     story(async |world: &World| {
         let mut stage = Stage::set(world, world.spread_around(world.cluster().await?).await?).await?;
         let leader = stage.relay.nats.leader_of("KV_directory").await?;
-        for (what, node) in [("leader", leader), ("another", (leader + 1) % 3), ("the last", (leader + 2) % 3)] {
+        for (what, node) in
+            [("leader", leader), ("another", (leader + 1) % SERVERS), ("the last", (leader + 2) % SERVERS)]
+        {
             kill(&mut stage, what, node).await?;
             stage.relay.nats.node(node).start_again().await?;
             stage.relay.nats.until_current().await?;
@@ -33,9 +36,23 @@ async fn nothing_accepted_is_lost_with_the_disk_of_one_of_three() {
         stage.relay.nats.node(leader).start_again().await?;
         stage.relay.nats.until_current().await?;
         // Now the one that was wiped must have it all.
-        kill(&mut stage, "another", (leader + 1) % 3).await?;
-        stage.relay.nats.node((leader + 1) % 3).start_again().await?;
+        kill(&mut stage, "another", (leader + 1) % SERVERS).await?;
+        stage.relay.nats.node((leader + 1) % SERVERS).start_again().await?;
         stage.close("one of three wiped").await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_go_on_while_one_of_three_is_frozen() {
+    story(async |world: &World| {
+        let mut stage = Stage::set(world, world.spread_around(world.cluster().await?).await?).await?;
+        let leader = stage.relay.nats.leader_of("KV_directory").await?;
+        stage.load.goes_on(BETWEEN).await?;
+        stage.relay.nats.node(leader).process().freeze()?;
+        passes(&mut stage, &format!("node {leader} (leader) frozen")).await?;
+        stage.relay.nats.node(leader).process().go_on()?;
+        stage.close("one of three frozen").await
     })
     .await;
 }
@@ -44,8 +61,13 @@ async fn nothing_accepted_is_lost_with_the_disk_of_one_of_three() {
 async fn kill(stage: &mut Stage<Cluster>, what: &str, node: usize) -> Result<()> {
     stage.load.goes_on(BETWEEN).await?;
     stage.relay.nats.node(node).kill().await?;
+    passes(stage, &format!("node {node} ({what}) killed")).await
+}
+
+/// Waits until a webhook that is sent from now on has arrived.
+async fn passes(stage: &mut Stage<Cluster>, what: &str) -> Result<()> {
     let since = Instant::now();
     stage.load.passes(&stage.relay, &stage.destination).await?;
-    say(&format!("node {node} ({what}) killed under load, works again after {:.1} s", since.elapsed().as_secs_f32()));
+    say(&format!("{what} under load, works again after {:.1} s", since.elapsed().as_secs_f32()));
     Ok(())
 }
