@@ -9,6 +9,7 @@
 //! - [`socket::Socket`] is a client of the public socket.
 //! - [`Caller`] sends webhooks, byte for byte as a test writes them.
 //! - [`Destination`] keeps every byte that reaches it, and answers as it is told.
+//! - [`Rights`] is a NATS whose users have the rights of their roles and no more.
 //! - [`Log`] reads what is in NATS: events, facts, streams.
 //! - [`Ledger`] holds what was accepted against what arrived.
 //!
@@ -25,6 +26,7 @@ pub mod nats;
 pub mod process;
 pub mod programs;
 pub mod report;
+pub mod rights;
 pub mod server;
 pub mod socket;
 pub mod wait;
@@ -39,5 +41,6 @@ pub use crate::log::Log;
 pub use crate::nats::Nats;
 pub use crate::nats::cluster::Cluster;
 pub use crate::process::Process;
+pub use crate::rights::Rights;
 pub use crate::server::Server;
 pub use crate::world::{Spread, World, story};

@@ -14,7 +14,7 @@ use crate::api::{Api, Token};
 use crate::nats::cluster::Cluster;
 use crate::nats::{Access, Durability};
 use crate::report::say;
-use crate::{Caller, Log, Nats, Server, agent, process, server};
+use crate::{Caller, Log, Nats, Rights, Server, agent, process, server};
 
 /// What every program writes when it panics, which none may ever do.
 const PANIC: &str = "panicked at";
@@ -89,10 +89,12 @@ impl World {
 
     /// A server with these roles around a NATS that others share.
     pub fn server_around(&self, nats: &impl AsRef<Access>, name: &str, roles: &str) -> server::Plan {
-        self.server(name)
-            .roles(roles)
-            .nats(nats.as_ref())
-            .env("RELAY_MASTER_KEY", &self.master_key)
+        self.among_others(self.server(name).roles(roles).nats(nats.as_ref()))
+    }
+
+    /// With what all servers around one NATS have in common.
+    fn among_others(&self, plan: server::Plan) -> server::Plan {
+        plan.env("RELAY_MASTER_KEY", &self.master_key)
             .env("RELAY_ADMIN_KEY", &self.admin.key)
             .env("RELAY_ADMIN_SECRET", &self.admin.secret)
     }
@@ -119,6 +121,19 @@ impl World {
     /// When one does not start.
     pub async fn cluster(&self) -> anyhow::Result<Cluster> {
         Cluster::start(self.dir.path(), &self.logs(), Durability::Always).await
+    }
+
+    /// Starts a NATS with the configuration that is shipped.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn rights(&self) -> anyhow::Result<Rights> {
+        Rights::start(self.dir.path().join("nats"), &self.logs()).await
+    }
+
+    /// A server with this role and its rights.
+    pub fn server_with_rights(&self, rights: &Rights, name: &str, role: &str) -> server::Plan {
+        self.among_others(rights.of_role(self.server(name), role))
     }
 
     /// Starts a relay with a process for each role.

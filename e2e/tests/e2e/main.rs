@@ -69,6 +69,8 @@ mod retries;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod signatures;
 #[cfg(test)]
 mod socket;

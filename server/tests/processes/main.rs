@@ -5,7 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod broker;
-mod roles;
 
 use std::fs;
 use std::path::Path;
