@@ -25,6 +25,8 @@ mod cluster;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod compatible;
+#[cfg(test)]
 mod crons;
 #[cfg(test)]
 mod deduplicate;
