@@ -104,9 +104,10 @@ impl Store {
                 keyring.load(scope).await?;
             }
         }
-        let directory = Directory::new(bucket(&context, layout::DIRECTORY).await?, keyring.clone());
         let layout = Layout { shards: options.shards };
         let publisher = Publisher::new(client.clone());
+        let records = bucket(&context, layout::DIRECTORY).await?;
+        let directory = Directory::new(records, publisher.beside(), keyring.clone());
         let inner = Inner {
             events: Events::new(layout, keyring.clone(), publisher.clone(), Publisher::new(bulk), context.clone()),
             facts: Facts::new(layout, publisher.beside(), context.clone()),

@@ -4,6 +4,7 @@
 //! that they cannot be read once the bucket is deleted; accounts, tokens and signers under the
 //! system's. Keys carry ids alone.
 
+mod history;
 mod maps;
 mod record;
 mod watch;
@@ -18,11 +19,13 @@ use model::record::{Account, Bucket, Cron, Domain, Group, Input, Integration, Ou
 use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId};
 use tokio::sync::{broadcast, watch as watched};
 
+pub use history::{Actor, Change, Operation, Past};
 pub use record::{Key, Record};
 pub use write::Revision;
 
 use crate::Error;
 use crate::keyring::Keyring;
+use crate::publish::Publisher;
 use maps::Maps;
 
 /// How many changes a listener may be behind before it is told to look at everything again.
@@ -34,10 +37,13 @@ const READ_OWN_WRITE_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Directory {
     inner: Arc<Inner>,
+    /// In whose name it is written, for the history.
+    actor: Option<Actor>,
 }
 
 struct Inner {
     kv: kv::Store,
+    publisher: Publisher,
     keyring: Keyring,
     maps: RwLock<Maps>,
     changes: broadcast::Sender<Key>,
@@ -55,10 +61,17 @@ pub struct Versioned<T> {
 }
 
 impl Directory {
-    pub(crate) fn new(kv: kv::Store, keyring: Keyring) -> Self {
+    pub(crate) fn new(kv: kv::Store, publisher: Publisher, keyring: Keyring) -> Self {
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let (seen, _) = watched::channel(None);
-        Self { inner: Arc::new(Inner { kv, keyring, maps: RwLock::default(), changes, seen }) }
+        let inner = Inner { kv, publisher, keyring, maps: RwLock::default(), changes, seen };
+        Self { inner: Arc::new(inner), actor: None }
+    }
+
+    /// The same directory: what is written through it is written in this one's name.
+    #[must_use]
+    pub fn by(&self, actor: Option<Actor>) -> Self {
+        Self { actor, ..self.clone() }
     }
 
     /// Waits until everything was loaded once.

@@ -19,7 +19,7 @@ use crate::{Error, get};
 /// How long an append is tried before its caller is told.
 const APPEND_BUDGET: Duration = Duration::from_secs(4);
 /// Has a message refused unless the last one of its subject has this sequence.
-const EXPECTED_LAST: &str = "Nats-Expected-Last-Subject-Sequence";
+pub(crate) const EXPECTED_LAST: &str = "Nats-Expected-Last-Subject-Sequence";
 /// How long the next message of a read is waited for.
 const READ_WAIT: Duration = Duration::from_secs(5);
 

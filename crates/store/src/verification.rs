@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::Error;
+use crate::directory::Actor;
 
 /// How long an answer is waited for: longer than a queue of hashes may take.
 pub const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -50,11 +51,17 @@ pub enum Question {
         scopes: Scopes,
         /// Whether it may be used for the REST API.
         api_access: ApiAccess,
+        /// Who asks for it.
+        #[serde(default)]
+        by: Option<Actor>,
     },
     /// Forget a token and its hash.
     Revoke {
         /// The token.
         token: TokenId,
+        /// Who asks for it.
+        #[serde(default)]
+        by: Option<Actor>,
     },
 }
 

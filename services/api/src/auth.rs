@@ -18,6 +18,7 @@ use http::request::Parts;
 use model::record::{ApiAccess, Bucket, Token};
 use model::{AccountId, TokenId, UnixMs};
 use store::Store;
+use store::directory::Actor;
 use store::verification::{Answer, Question};
 
 use crate::Api;
@@ -40,6 +41,11 @@ impl Caller {
     /// Whose token it is.
     pub(crate) fn account(&self) -> AccountId {
         self.token.account
+    }
+
+    /// In whose name it changes things.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { account: self.token.account, token: self.token.id }
     }
 
     /// Whether the bucket is there for this caller: of its account, and within its scopes.

@@ -43,7 +43,7 @@ use store::directory::Directory;
 use telemetry::Stop;
 use tokio::sync::Semaphore;
 
-use auth::Gate;
+use auth::{Caller, Gate};
 use logs::Logs;
 use replay::Replays;
 pub use routes::router;
@@ -120,6 +120,11 @@ impl Api {
 
     fn directory(&self) -> &Directory {
         self.inner.store.directory()
+    }
+
+    /// The directory, to change it in this caller's name.
+    fn by(&self, caller: &Caller) -> Directory {
+        self.directory().by(Some(caller.actor()))
     }
 
     fn gate(&self) -> &Gate {

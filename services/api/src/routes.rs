@@ -1,6 +1,7 @@
 //! Every route of the API. What is not here is answered 404.
 
 mod account;
+mod audit;
 mod bucket;
 mod client;
 mod count;
@@ -67,6 +68,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/v1/logs-stats", get(count::stats)),
         ("/v1/ledger", get(count::ledger)),
         ("/v1/usage", get(count::usage)),
+        ("/v1/audit", get(audit::list)),
         ("/v1/usages/{id}", get(count::usage_of)),
         ("/v1/events", get(poll::take)),
         ("/v1/replays", post(replay::create)),

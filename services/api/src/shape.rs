@@ -9,6 +9,7 @@
 //! nothing that was asked for is silently left undone.
 
 pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod bucket;
 pub(crate) mod client;

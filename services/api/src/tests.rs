@@ -2,6 +2,7 @@
 
 mod access;
 mod account;
+mod audit;
 mod bucket;
 mod cron;
 pub(crate) mod house;

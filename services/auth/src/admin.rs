@@ -152,7 +152,7 @@ async fn ensure_any(store: &Store, budget: &Budget, first: bool) -> Result<Admin
     let secret = token::generate()?;
     let key = TokenId(Uuid::new_v4());
     let token = Token { description: "admin".to_owned(), ..service::new_token(key, account_id()) };
-    service::create(store, budget, &token, &secret).await?;
+    service::create(store, budget, &token, &secret, None).await?;
     info!(token = %key, "made the token of the admin");
     Ok(Admin { account: account_id(), key, secret: Some(secret) })
 }

@@ -9,7 +9,7 @@ use crypto::{Secret, token};
 use model::record::{ApiAccess, Scopes, Token};
 use model::{AccountId, TokenId, UnixMs};
 use store::Store;
-use store::directory::Key;
+use store::directory::{Actor, Key};
 use store::verification::{Answer, Question, Verified};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -32,10 +32,10 @@ impl Service {
         let answered = match question {
             Question::Verify { token, secret } => self.verify(token, &secret).await,
             Question::Renew { token } => self.renew(token),
-            Question::Issue { account, description, scopes, api_access } => {
-                self.issue(account, description, scopes, api_access).await
+            Question::Issue { account, description, scopes, api_access, by } => {
+                self.issue(account, description, scopes, api_access, by).await
             }
-            Question::Revoke { token } => self.revoke(token).await,
+            Question::Revoke { token, by } => self.revoke(token, by).await,
         };
         match answered {
             Ok(answer) => answer,
@@ -89,17 +89,18 @@ impl Service {
         description: String,
         scopes: Scopes,
         api_access: ApiAccess,
+        by: Option<Actor>,
     ) -> Result<Answer, Error> {
         let secret = token::generate()?;
         let record = Token { description, scopes, api_access, ..new_token(TokenId(Uuid::new_v4()), account) };
-        create(&self.store, self.verifier.budget(), &record, &secret).await?;
+        create(&self.store, self.verifier.budget(), &record, &secret, by).await?;
         info!(token = %record.id, %account, "issued a token");
         Ok(Answer::Issued { token: record.id, secret })
     }
 
     /// The record goes first: sessions end by it, and a hash without a record opens nothing.
-    async fn revoke(&self, key: TokenId) -> Result<Answer, Error> {
-        self.store.directory().delete(&Key::Token(key)).await?;
+    async fn revoke(&self, key: TokenId, by: Option<Actor>) -> Result<Answer, Error> {
+        self.store.directory().by(by).delete(&Key::Token(key)).await?;
         self.store.credentials().delete_hash(key).await?;
         info!(token = %key, "revoked a token");
         Ok(Answer::Revoked)
@@ -127,9 +128,15 @@ pub(crate) fn new_token(id: TokenId, account: AccountId) -> Token {
 
 /// Keeps the hash of a new token's secret, then its record: a token is never seen without its hash.
 /// Fails with [`store::Error::Exists`] if there is one of that key.
-pub(crate) async fn create(store: &Store, budget: &Budget, record: &Token, secret: &Secret) -> Result<(), Error> {
+pub(crate) async fn create(
+    store: &Store,
+    budget: &Budget,
+    record: &Token,
+    secret: &Secret,
+    by: Option<Actor>,
+) -> Result<(), Error> {
     keep_hash(store, budget, record.id, secret).await?;
-    match store.directory().create(record).await {
+    match store.directory().by(by).create(record).await {
         Ok(_) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -1,14 +1,32 @@
 //! Writes to the directory: each names the revision that it replaces.
 
+use std::time::Duration;
+
 use async_nats::jetstream::kv;
 use bytes::Bytes;
 use crypto::seal::Kind;
 use model::{AccountId, record};
 use uuid::Uuid;
 
+use super::history::{self, Actor, Operation};
 use super::{Directory, Key, Record};
 use crate::Error;
+use crate::fact::EXPECTED_LAST;
 use crate::keyring::Scope;
+use crate::publish::Publication;
+
+/// How long a write is tried before its caller is told.
+const WRITE_BUDGET: Duration = Duration::from_secs(4);
+/// Says that a message of a key-value bucket deletes.
+const KV_OPERATION: &str = "KV-Operation";
+
+/// A change in somebody's name.
+struct Change {
+    what: &'static str,
+    operation: Operation,
+    /// The revision that it replaces, 0 for none; without one it replaces whatever is there.
+    replaces: Option<u64>,
+}
 
 /// Which state of a record a write replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +43,19 @@ impl Directory {
             self.inner.keyring.ensure(key.scope()).await?;
         }
         let value = self.seal(&key, record)?;
-        let revision = self.inner.kv.create(key.to_string(), value).await.map_err(|e| match e.kind() {
-            kv::CreateErrorKind::AlreadyExists => Error::Exists,
-            _ => Error::unavailable("create a record", e),
-        })?;
+        let revision = match self.actor {
+            Some(actor) => {
+                let made = Change { what: "create a record", operation: Operation::Create, replaces: Some(0) };
+                self.write(actor, &key, made, value).await.map_err(|error| match error {
+                    Error::Conflict => Error::Exists,
+                    other => other,
+                })?
+            }
+            None => self.inner.kv.create(key.to_string(), value).await.map_err(|e| match e.kind() {
+                kv::CreateErrorKind::AlreadyExists => Error::Exists,
+                _ => Error::unavailable("create a record", e),
+            })?,
+        };
         self.shows(revision).await?;
         Ok(Revision(revision))
     }
@@ -40,10 +67,17 @@ impl Directory {
     pub async fn update<T: Record>(&self, record: &T, revision: Revision) -> Result<Revision, Error> {
         let key = record.key();
         let value = self.seal(&key, record)?;
-        let revision = self.inner.kv.update(key.to_string(), value, revision.0).await.map_err(|e| match e.kind() {
-            kv::UpdateErrorKind::WrongLastRevision => Error::Conflict,
-            _ => Error::unavailable("update a record", e),
-        })?;
+        let revision = match self.actor {
+            Some(actor) => {
+                let what = "update a record";
+                let changed = Change { what, operation: Operation::Update, replaces: Some(revision.0) };
+                self.write(actor, &key, changed, value).await?
+            }
+            None => self.inner.kv.update(key.to_string(), value, revision.0).await.map_err(|e| match e.kind() {
+                kv::UpdateErrorKind::WrongLastRevision => Error::Conflict,
+                _ => Error::unavailable("update a record", e),
+            })?,
+        };
         self.shows(revision).await?;
         Ok(Revision(revision))
     }
@@ -57,6 +91,11 @@ impl Directory {
     pub async fn delete(&self, key: &Key) -> Result<(), Error> {
         if let Key::Bucket(id) = key {
             self.inner.keyring.destroy(Scope::Bucket(*id)).await?;
+        }
+        if let Some(actor) = self.actor {
+            let deleted = Change { what: "delete a record", operation: Operation::Delete, replaces: None };
+            let marker = self.write(actor, key, deleted, Bytes::new()).await?;
+            return self.shows(marker).await;
         }
         self.inner.kv.delete(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
         let entry = self.inner.kv.entry(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
@@ -99,6 +138,26 @@ impl Directory {
             Ok(_) | Err(Error::Exists) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Writes as a key-value bucket is written, and says beside it who did it.
+    async fn write(&self, actor: Actor, key: &Key, change: Change, value: Bytes) -> Result<u64, Error> {
+        let mut headers = history::headers(actor, change.operation);
+        if change.operation == Operation::Delete {
+            headers.push((KV_OPERATION, "DEL".to_owned()));
+        }
+        if let Some(replaced) = change.replaces {
+            headers.push((EXPECTED_LAST, replaced.to_string()));
+        }
+        let publication = Publication {
+            what: change.what,
+            subject: format!("{}{key}", self.inner.kv.prefix),
+            // A further try of what was stored the first time is acknowledged as such.
+            id: Some(Uuid::new_v4().to_string()),
+            headers: &headers,
+            payload: value,
+        };
+        self.inner.publisher.publish(&publication, WRITE_BUDGET).await
     }
 
     fn seal<T: Record>(&self, key: &Key, record: &T) -> Result<Bytes, Error> {

@@ -186,7 +186,8 @@ const LOGS: [Operation; 15] = [
     Operation::new("DELETE", "/v1/replays/{id}", "Cancel a replay.").one("Replay"),
 ];
 
-const ACCOUNT: [Operation; 25] = [
+const ACCOUNT: [Operation; 26] = [
+    get("/v1/audit", "Say who changed what, newest first.").with(&["limit", "cursor"]).one("Audit"),
     get("/v1/crons", "List the webhooks by the clock.").many("Cron"),
     post("/v1/crons", "Make a webhook by the clock, with a bucket of its own.").takes("CronChange").made().one("Cron"),
     get("/v1/crons/{id}", "Read a webhook by the clock.").one("Cron"),

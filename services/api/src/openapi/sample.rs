@@ -8,11 +8,13 @@ use crypto::Secret;
 use model::{AccountId, BucketId, GroupId, OutputId, SessionId, TokenId, UnixMs};
 use serde::Serialize;
 use serde_json::{Value, json};
+use store::directory::{Actor, Change, Key, Operation, Past};
 use store::presence::{CursorSeen, SessionSeen};
 use uuid::Uuid;
 
 use crate::shape::Deleted;
 use crate::shape::account::{Region, ServerConfig, UserInfo};
+use crate::shape::audit::Page;
 use crate::shape::bucket::{Bucket, Related};
 use crate::shape::client::{Clients, Group};
 use crate::shape::cron::Cron;
@@ -47,6 +49,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Value>)> {
         ("NewToken", vec![value(&Issued { key, secret: Secret::from("shown once".to_owned()) })]),
         ("UserInfo", vec![value(&UserInfo::new(ACCOUNT))]),
         ("ServerConfig", vec![value(&ServerConfig::new())]),
+        ("Audit", vec![value(&audit())]),
         ("OpenApi", vec![json!({})]),
         ("Deleted", vec![value(&Deleted::new(key))]),
     ]
@@ -91,6 +94,21 @@ fn session() -> SessionSeen {
         group: "laptop".to_owned(),
         since: NOW,
     }
+}
+
+fn audit() -> Page {
+    let change = |key, operation| Change {
+        revision: 7,
+        at: NOW,
+        key,
+        operation,
+        actor: Actor { account: ACCOUNT, token: TokenId(ID) },
+    };
+    let changes = vec![
+        change(Key::Output(BUCKET, OUTPUT), Operation::Update),
+        change(Key::Token(TokenId(ID)), Operation::Create),
+    ];
+    Page::new(&Past { changes, before: Some(7) })
 }
 
 fn groups() -> Vec<Value> {

@@ -47,9 +47,9 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
     }
     check_room(api.directory().buckets_of(caller.account()).len(), BUCKETS_PER_ACCOUNT_MAX, "buckets in this account")?;
     auth.hashed(api.hashing()).await?.apply(&mut bucket.auth)?;
-    write::create(api.directory(), &bucket).await?;
+    write::create(&api.by(&caller), &bucket).await?;
     let input = shape::input::plain(shape::input::DEFAULT_NAME, &bucket, InputId(Uuid::new_v4()), now);
-    write::create(api.directory(), &input).await?;
+    write::create(&api.by(&caller), &input).await?;
     Ok((StatusCode::CREATED, shown(&api, &bucket)).into_response())
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn update(
         if caller.sees(bucket) { Ok(()) } else { Err(OUT_OF_SCOPE) }
     };
     let new_name = change.name().map(model::name::Name::as_str);
-    let bucket = write::update(api.directory(), new_name, read, apply).await?;
+    let bucket = write::update(&api.by(&caller), new_name, read, apply).await?;
     Ok(shown(&api, &bucket))
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn delete(
     if !is_empty && !how.is_forced() {
         return Err(Error::Precondition("bucket has inputs or outputs; delete them, or use ?force=true".to_owned()));
     }
-    delete_whole(directory, &bucket).await?;
+    delete_whole(&api.by(&caller), &bucket).await?;
     Ok(Json(Deleted::new(id)).into_response())
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Respo
 /// without it nothing runs.
 pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -> Result<Response, Error> {
     caller.require_no_scopes()?;
-    let (now, account, directory) = (write::now(), caller.account(), api.directory());
+    let (now, account, directory) = (write::now(), caller.account(), &api.by(&caller));
     let (id, bucket) = (CronId(Uuid::new_v4()), BucketId(Uuid::new_v4()));
     let cron = shape::cron::read_new(&body.fields()?, account, bucket, id, now)?;
     check_room(own::crons(directory, &caller).len(), CRONS_PER_ACCOUNT_MAX, "crons in this account")?;
@@ -70,7 +70,7 @@ pub(super) async fn update(
     let before = read()?.record;
     let change = Change::read(&body.fields()?)?;
     let now = write::now();
-    let cron = write::swap(api.directory(), read, |cron| change.apply(cron, now)).await?;
+    let cron = write::swap(&api.by(&caller), read, |cron| change.apply(cron, now)).await?;
     if let Some(destination) = change.destination().filter(|destination| *destination != before.destination) {
         redirect(&api, &caller, &before, destination).await?;
     }
@@ -88,16 +88,16 @@ async fn redirect(api: &Api, caller: &Caller, before: &Record, destination: &str
         destination.clone_into(&mut output.destination);
         Ok(())
     };
-    write::swap(api.directory(), || own::output(api.directory(), caller, ids), change).await.map(drop)
+    write::swap(&api.by(caller), || own::output(api.directory(), caller, ids), change).await.map(drop)
 }
 
 /// `DELETE /v1/crons/{id}`: and its bucket, with everything in it.
 pub(super) async fn delete(State(api): State<Api>, caller: Caller, At(id): At<CronId>) -> Result<StatusCode, Error> {
     caller.require_no_scopes()?;
     let cron = own::cron(api.directory(), &caller, id)?.record;
-    api.directory().delete(&cron.key()).await?;
+    api.by(&caller).delete(&cron.key()).await?;
     if let Some(bucket) = api.directory().bucket(cron.bucket) {
-        bucket::delete_whole(api.directory(), &bucket.record).await?;
+        bucket::delete_whole(&api.by(&caller), &bucket.record).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -33,7 +33,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
     let now = write::now();
     let id = DomainId(Uuid::new_v4());
     let domain = Record { id, account: caller.account(), domain: name, created_at: now, updated_at: now };
-    write::create(api.directory(), &domain).await?;
+    write::create(&api.by(&caller), &domain).await?;
     Ok((StatusCode::CREATED, Json(Domain::new(&domain))).into_response())
 }
 
@@ -46,6 +46,6 @@ pub(super) async fn delete(State(api): State<Api>, caller: Caller, At(id): At<Do
     if own::inputs(directory, caller.account()).iter().any(|input| is_used(&input.record)) {
         return Err(Error::Precondition("the domain is in use by an input".to_owned()));
     }
-    write::delete(directory, domain.as_ref()).await?;
+    write::delete(&api.by(&caller), domain.as_ref()).await?;
     Ok(Json(Deleted::new(id)).into_response())
 }

@@ -36,7 +36,7 @@ pub(super) async fn create(
     let input = shape::read_new(&body.fields()?, &bucket, InputId(Uuid::new_v4()), write::now())?;
     check(api.directory(), None, &input)?;
     check_room(api.directory().inputs_of(bucket.id).len(), INPUTS_PER_BUCKET_MAX, "inputs in this bucket")?;
-    write::create(api.directory(), &input).await?;
+    write::create(&api.by(&caller), &input).await?;
     Ok((StatusCode::CREATED, Json(Input::new(&input, api.public_url()))).into_response())
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn update(
         change.apply(input)?;
         check(api.directory(), Some(&before), input)
     };
-    let input = write::update(api.directory(), change.name(), read, apply).await?;
+    let input = write::update(&api.by(&caller), change.name(), read, apply).await?;
     Ok(Json(Input::new(&input, api.public_url())).into_response())
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn delete(
     At(ids): At<(BucketId, InputId)>,
 ) -> Result<Response, Error> {
     let input = own::input(api.directory(), &caller, ids)?.record;
-    write::delete(api.directory(), input.as_ref()).await?;
+    write::delete(&api.by(&caller), input.as_ref()).await?;
     Ok(Json(Deleted::new(input.id)).into_response())
 }
 

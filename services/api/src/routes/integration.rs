@@ -34,7 +34,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
     let integration = read_new(&body.fields()?, caller.account(), IntegrationId(Uuid::new_v4()), write::now())?;
     let count = own::integrations(api.directory(), &caller).len();
     check_room(count, INTEGRATIONS_PER_ACCOUNT_MAX, "integrations in this account")?;
-    api.directory().create(&integration).await?;
+    api.by(&caller).create(&integration).await?;
     Ok((StatusCode::CREATED, Json(show(&api, &integration))).into_response())
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn delete(
 ) -> Result<Response, Error> {
     caller.require_no_scopes()?;
     let integration = own::integration(api.directory(), &caller, id)?.record;
-    api.directory().delete(&integration.key()).await?;
+    api.by(&caller).delete(&integration.key()).await?;
     Ok(Json(Deleted::new(id)).into_response())
 }
 
@@ -121,7 +121,7 @@ async fn swap(
     id: IntegrationId,
     change: impl Fn(&mut Record) -> Result<(), Error>,
 ) -> Result<Response, Error> {
-    let integration = write::swap(api.directory(), || own::integration(api.directory(), caller, id), change).await?;
+    let integration = write::swap(&api.by(caller), || own::integration(api.directory(), caller, id), change).await?;
     Ok(Json(show(api, &integration)).into_response())
 }
 

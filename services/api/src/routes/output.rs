@@ -37,7 +37,7 @@ pub(super) async fn create(
     let bucket = own::bucket(api.directory(), &caller, bucket)?.record;
     let output = shape::read_new(&body.fields()?, &bucket, OutputId(Uuid::new_v4()), write::now())?;
     check_room(api.directory().outputs_of(bucket.id).len(), OUTPUTS_PER_BUCKET_MAX, "outputs in this bucket")?;
-    write::create(api.directory(), &output).await?;
+    write::create(&api.by(&caller), &output).await?;
     Ok((StatusCode::CREATED, Json(show(&api, &output))).into_response())
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn update(
     read()?;
     let change = Change::read(&body.fields()?)?;
     let apply = |output: &mut Record| change.apply(output);
-    let output = write::update(api.directory(), change.name(), read, apply).await?;
+    let output = write::update(&api.by(&caller), change.name(), read, apply).await?;
     Ok(Json(show(&api, &output)).into_response())
 }
 
@@ -92,7 +92,7 @@ async fn put_rules(api: &Api, caller: &Caller, ids: (BucketId, OutputId), rules:
         output.rules = shape::kept(rules);
         Ok(())
     };
-    let output = write::swap(api.directory(), || own::output(api.directory(), caller, ids), apply).await?;
+    let output = write::swap(&api.by(caller), || own::output(api.directory(), caller, ids), apply).await?;
     Ok(Json(show(api, &output)).into_response())
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn delete(
 ) -> Result<Response, Error> {
     let output = own::output(api.directory(), &caller, ids)?.record;
     delete_groups(api.directory(), output.id).await?;
-    write::delete(api.directory(), output.as_ref()).await?;
+    write::delete(&api.by(&caller), output.as_ref()).await?;
     // What attached meanwhile.
     delete_groups(api.directory(), output.id).await?;
     Ok(Json(Deleted::new(output.id)).into_response())

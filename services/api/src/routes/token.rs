@@ -30,7 +30,8 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
     caller.require_no_scopes()?;
     let (description, scopes, api_access) = Change::read(&body.fields_if_any()?)?.into_new();
     check_room(api.directory().tokens_of(caller.account()).len(), TOKENS_PER_ACCOUNT_MAX, "tokens in this account")?;
-    let question = Question::Issue { account: caller.account(), description, scopes, api_access };
+    let question =
+        Question::Issue { account: caller.account(), description, scopes, api_access, by: Some(caller.actor()) };
     match api.store().verification().ask(&question).await? {
         Answer::Issued { token, secret } => {
             // Seen here before the answer, so that the next request here sees it too; it is good anyway.
@@ -57,7 +58,7 @@ pub(super) async fn update(
         change.apply(token);
         Ok(())
     };
-    let token = write::swap(api.directory(), read, apply).await?;
+    let token = write::swap(&api.by(&caller), read, apply).await?;
     Ok(Json(Token::new(&token)).into_response())
 }
 
@@ -65,7 +66,7 @@ pub(super) async fn update(
 pub(super) async fn delete(State(api): State<Api>, caller: Caller, At(id): At<TokenId>) -> Result<Response, Error> {
     caller.require_no_scopes()?;
     own::token(api.directory(), &caller, id)?;
-    match api.store().verification().ask(&Question::Revoke { token: id }).await? {
+    match api.store().verification().ask(&Question::Revoke { token: id, by: Some(caller.actor()) }).await? {
         Answer::Revoked => {
             settled(|| api.directory().token(id).is_none().then_some(())).await;
             Ok(Json(Deleted::new(id)).into_response())

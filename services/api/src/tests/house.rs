@@ -218,7 +218,7 @@ impl StandIn {
 
     async fn issue(&self, account: u128, scopes: Scopes, api_access: ApiAccess) -> (TokenId, String) {
         let account = AccountId(Uuid::from_u128(account));
-        let question = Question::Issue { account, description: String::new(), scopes, api_access };
+        let question = Question::Issue { account, description: String::new(), scopes, api_access, by: None };
         match self.answer(question).await {
             Answer::Issued { token, secret } => (token, secret.expose().to_owned()),
             other => panic!("not issued: {other:?}"),
@@ -245,7 +245,7 @@ impl StandIn {
                 }
             }
             Question::Renew { .. } => Answer::Refused,
-            Question::Issue { account, description, scopes, api_access } => {
+            Question::Issue { account, description, scopes, api_access, by } => {
                 let (id, secret) = (TokenId(Uuid::new_v4()), Uuid::new_v4().simple().to_string());
                 let now = crate::write::now();
                 let token = Token {
@@ -260,11 +260,11 @@ impl StandIn {
                     updated_at: now,
                 };
                 self.secrets.lock().unwrap().insert(id, secret.clone());
-                self.store.directory().create(&token).await.unwrap();
+                self.store.directory().by(by).create(&token).await.unwrap();
                 Answer::Issued { token: id, secret: Secret::from(secret) }
             }
-            Question::Revoke { token } => {
-                self.store.directory().delete(&Key::Token(token)).await.unwrap();
+            Question::Revoke { token, by } => {
+                self.store.directory().by(by).delete(&Key::Token(token)).await.unwrap();
                 Answer::Revoked
             }
         }

@@ -80,6 +80,7 @@ const TABLE: &[Row] = &[
     ("GET /v1/logs-stats", Own, Own),
     ("GET /v1/ledger", Own, Own),
     ("GET /v1/usage", Own, Own),
+    ("GET /v1/audit", Own, Forbidden),
     ("GET /v1/usages/{id}", NotFound, NotFound),
     ("GET /v1/events", Own, Own),
     ("POST /v1/replays", Own, Own),

@@ -137,7 +137,7 @@ pub(super) async fn renew(store: &Store, token: TokenId) -> Answer {
 }
 
 pub(super) async fn revoke(store: &Store, token: TokenId) {
-    let answer = store.verification().ask(&Question::Revoke { token }).await.unwrap();
+    let answer = store.verification().ask(&Question::Revoke { token, by: None }).await.unwrap();
     assert!(matches!(answer, Answer::Revoked), "{answer:?}");
 }
 
@@ -148,6 +148,7 @@ pub(super) async fn issue(store: &Store, account: AccountId) -> (TokenId, Secret
         description: "a test".to_owned(),
         scopes: Scopes::default(),
         api_access: ApiAccess::Disabled,
+        by: None,
     };
     match store.verification().ask(&question).await.unwrap() {
         Answer::Issued { token, secret } => {
