@@ -1,5 +1,6 @@
 //! `cargo xtask`: what a newcomer, a developer and CI do with this workspace.
 
+mod api_test;
 mod bench;
 mod ci;
 mod compose_test;
@@ -30,6 +31,8 @@ enum Command {
     Up(up::Args),
     /// Run all tests.
     Test(test::Args),
+    /// Check the REST API against its description, with the programs as they are now.
+    ApiTest,
     /// Do what CI does: format, lints, docs, dependencies, all tests, and a run of `up`.
     Ci,
     /// Measure a release build; the arguments go to the bench.
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Up(args) => up::run(args),
         Command::Test(args) => test::run(&args),
+        Command::ApiTest => api_test::build_and_run(),
         Command::Ci => ci::run(),
         Command::Bench(args) => bench::run(&args),
         Command::ComposeTest(args) => compose_test::run(&args),

@@ -1,9 +1,10 @@
-//! `cargo xtask test`: the unit tests of every crate, then the end-to-end tests with real processes.
+//! `cargo xtask test`: the unit tests of every crate, the end-to-end tests with real processes, and
+//! the API against its description.
 
 use std::path::Path;
 
 use crate::steps::{self, Steps};
-use crate::{say, tools, workspace};
+use crate::{api_test, say, tools, workspace};
 
 /// How many end-to-end tests run at a time; each has a server, a nats-server and agents of its own.
 const E2E_THREADS: &str = "--test-threads=2";
@@ -44,5 +45,10 @@ pub(crate) fn all(steps: &mut Steps, nats_server: &Path, filter: Option<&str>) -
     };
     steps.step("unit tests", || test(&["--lib", "--bins"], &[]))?;
     steps.step("examples in the documentation", || test(&["--doc"], &[]))?;
-    steps.step("end-to-end tests", || test(&["--test", "*"], &["--", E2E_THREADS]))
+    steps.step("end-to-end tests", || test(&["--test", "*"], &["--", E2E_THREADS]))?;
+    if filter.is_some_and(|filter| !api_test::NAME.contains(filter)) {
+        return Ok(());
+    }
+    let schemathesis = steps.step("schemathesis", tools::schemathesis::find_or_install)?;
+    steps.step("the API against its description", || api_test::run(&schemathesis, nats_server))
 }

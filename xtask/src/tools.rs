@@ -2,6 +2,7 @@
 
 pub(crate) mod cargo_deny;
 pub(crate) mod nats_server;
+pub(crate) mod schemathesis;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

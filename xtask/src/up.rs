@@ -138,7 +138,10 @@ fn ended(news: &mpsc::Receiver<News>) -> anyhow::Result<ExitStatus> {
 }
 
 /// The address, or with port 0 one that was free a moment ago.
-fn free(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
+///
+/// # Errors
+/// Where it is taken.
+pub(crate) fn free(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind(wanted).with_context(|| {
         format!("{wanted} is taken: is `cargo xtask up` running already? Stop it, or give another address")
     })?;

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     private.recursive(true).mode(0o700).create(&logs).with_context(|| format!("make {}", logs.display()))?;
 
     let started = Instant::now();
-    let mut server = start_server(args, &logs, tx.clone())?;
+    let mut server = start_server(&args.nats_server, &args.data_dir, args.http_addr, &logs, tx.clone())?;
     until_ready(args.http_addr, &mut server, &news)?;
     let seconds = started.elapsed().as_secs_f64();
     say::line(format_args!("relay-server answers at http://{} after {seconds:.1} s", args.http_addr))?;
@@ -156,10 +156,20 @@ impl Cast {
     }
 }
 
-fn start_server(args: &Args, logs: &Path, news: Sender<News>) -> anyhow::Result<Running> {
+/// Starts relay-server on a data directory of its own.
+///
+/// # Errors
+/// Where it cannot be started.
+pub(crate) fn start_server(
+    nats_server: &Path,
+    data_dir: &Path,
+    http_addr: SocketAddr,
+    logs: &Path,
+    news: Sender<News>,
+) -> anyhow::Result<Running> {
     let mut command = workspace::program(&workspace::dev_program("relay-server"));
-    command.arg("--data-dir").arg(&args.data_dir).arg("--http-addr").arg(args.http_addr.to_string());
-    command.env(workspace::NATS_SERVER, &args.nats_server);
+    command.arg("--data-dir").arg(data_dir).arg("--http-addr").arg(http_addr.to_string());
+    command.env(workspace::NATS_SERVER, nats_server);
     // It says the first secret on standard output, which therefore goes into no log.
     let mut running = Running::start("relay-server", &mut command, logs, true)?;
     let output = running.output().context("read what relay-server says")?;
@@ -182,7 +192,11 @@ fn start_destination(args: &Args, logs: &Path, arrivals: Sender<News>) -> anyhow
     Ok(running)
 }
 
-fn until_ready(address: SocketAddr, server: &mut Running, news: &Receiver<News>) -> anyhow::Result<()> {
+/// Waits until it takes requests and is ready.
+///
+/// # Errors
+/// Where it ends, or is not ready in time.
+pub(crate) fn until_ready(address: SocketAddr, server: &mut Running, news: &Receiver<News>) -> anyhow::Result<()> {
     let deadline = Instant::now() + START_WAIT;
     let mut is_listening = false;
     let mut last = "it has not said that it listens".to_owned();
