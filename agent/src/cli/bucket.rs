@@ -75,6 +75,9 @@ pub(super) struct About {
     /// How long events and what became of them are kept; 0 for as long as the server keeps any
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     retention: Option<Duration>,
+    /// How often a canary goes through it, to every output and back; 0 for never
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    canary: Option<Duration>,
     /// Whether agents get its events
     #[arg(long, value_name = "BOOL")]
     stream: Option<bool>,
@@ -121,6 +124,7 @@ impl About {
             ("description", self.description.map(Value::from)),
             ("window_seconds", self.window.map(seconds)),
             ("retention_seconds", self.retention.map(seconds)),
+            ("canary_seconds", self.canary.map(seconds)),
             ("stream", self.stream.map(Value::from)),
             ("large_webhooks", self.large_webhooks.map(Value::from)),
             ("auth", self.auth.value()?),
@@ -249,6 +253,7 @@ mod tests {
         for (line, expected) in [
             ("", json!({})),
             ("--window 60 --retention 2d", json!({"window_seconds": 60, "retention_seconds": 172_800})),
+            ("--canary 1m", json!({"canary_seconds": 60})),
             ("--stream false --large-webhooks", json!({"stream": false, "large_webhooks": true})),
             ("--auth none", json!({"auth": {"type": "none"}})),
             (

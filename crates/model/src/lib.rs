@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod answer;
+pub mod canary;
 pub mod destination;
 pub mod fact;
 pub mod header;

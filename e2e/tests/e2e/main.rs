@@ -19,6 +19,8 @@ mod bad_http;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod cluster;

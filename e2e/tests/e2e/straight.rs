@@ -1,6 +1,7 @@
 //! The straight path that most stories start from: one server, one bucket, one output, one agent.
 
 use anyhow::Result;
+use e2e::server::Plan;
 use e2e::wait::{holds, until};
 use e2e::{Agent, Api, Arrival, Bucket, Destination, Ledger, Log, Server, Token, World};
 use model::OutputId;
@@ -27,7 +28,12 @@ impl Straight {
 
     /// With these further fields of the bucket and the output.
     pub(crate) async fn with(world: &World, bucket: Value, output: Value) -> Result<Self> {
-        let server = world.server("relay").start().await?;
+        Self::on(world.server("relay"), world, bucket, output).await
+    }
+
+    /// The same on a server that is started like this.
+    pub(crate) async fn on(server: Plan, world: &World, bucket: Value, output: Value) -> Result<Self> {
+        let server = server.start().await?;
         let api = server.api()?;
         let destination = Destination::start()?;
         let bucket = api.make_bucket("deploys", bucket).await?;

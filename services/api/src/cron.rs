@@ -16,18 +16,15 @@ use model::request::{Header, Request};
 use model::{CronId, EventId, UnixMs};
 use store::Store;
 use store::directory::{Revision, Versioned};
-use store::event::{Meta, Target};
 use telemetry::Stop;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use crate::write;
+use crate::{emit, write};
 
 /// How often it is looked what is due: the times of schedules are in minutes, those of `@every` in
 /// seconds.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How often an event is tried to be appended, each time under the same id, so that it is there once.
-const TRIES: u32 = 5;
 
 /// When each cron is due, as far as it was worked out.
 #[derive(Default)]
@@ -75,22 +72,10 @@ async fn run_one(store: &Store, cron: &Versioned<Cron>) {
 }
 
 async fn post(store: &Store, cron: &Cron, bucket: &Bucket) {
-    let Some(input) = store.directory().inputs_of(bucket.id).into_iter().next() else {
-        warn!(cron = %cron.id, "a cron has no input left to come by");
-        return;
-    };
-    let request = request(cron);
-    let meta = meta(store, bucket, &request);
     let event = EventId(Uuid::now_v7());
-    let target = Target::Bucket { bucket: bucket.id, ephemeral: bucket.ephemeral };
-    for _ in 0..TRIES {
-        match store.events().append(target, event, input.record.id, &meta, &request).await {
-            Ok(()) => {
-                info!(cron = %cron.id, %event, "a cron ran");
-                return;
-            }
-            Err(error) => warn!(cron = %cron.id, %event, %error, "the webhook of a cron was not stored"),
-        }
+    match emit::append(store, bucket, event, &request(cron)).await {
+        Ok(()) => info!(cron = %cron.id, %event, "a cron ran"),
+        Err(error) => warn!(cron = %cron.id, %event, %error, "the webhook of a cron was not stored"),
     }
 }
 
@@ -106,17 +91,5 @@ fn request(cron: &Cron) -> Request {
         body_bytes: cron.payload.len() as u64,
         has_body: !cron.payload.is_empty(),
         ..Request::default()
-    }
-}
-
-/// What stands beside the webhook in clear.
-fn meta(store: &Store, bucket: &Bucket, request: &Request) -> Meta {
-    let outputs = store.directory().outputs_of(bucket.id).into_iter().map(|output| output.record);
-    Meta {
-        method: if bucket.ephemeral { String::new() } else { request.method.clone() },
-        body_bytes: request.body_bytes,
-        outputs: Some(outputs.filter(|output| !output.disabled).map(|output| output.id).collect()),
-        keep_seconds: bucket.retention_seconds,
-        ..Meta::default()
     }
 }

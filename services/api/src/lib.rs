@@ -9,14 +9,17 @@
 //! - `logs` is a picture of what happened to webhooks; `show` opens what a log shows.
 //! - `resend` sends a delivery again; `replay` does it for many.
 //! - `openapi` describes it all to machines.
-//! - `cron` sends the webhooks that are due by the clock.
+//! - `cron` sends the webhooks that are due by the clock, `canary` those that only show whether the way
+//!   is open; `emit` appends both.
 //! - [`limits`] is how much of anything there may be.
 //!
 //! It keeps nothing of its own but verified secrets, for a minute, and the picture of the logs, which
 //! is made anew when it is lost: any number of processes serve the API side by side.
 
 mod auth;
+mod canary;
 mod cron;
+mod emit;
 mod error;
 pub mod limits;
 mod logs;
@@ -103,7 +106,12 @@ impl Api {
     /// due by the clock, until told to stop. Several may do so side by side.
     pub async fn run(&self) {
         let stop = self.logs().stop();
-        tokio::join!(self.logs().run(), self.replays().run(self, stop), cron::run(self.store(), stop));
+        tokio::join!(
+            self.logs().run(),
+            self.replays().run(self, stop),
+            cron::run(self.store(), stop),
+            canary::run(self.store(), stop)
+        );
     }
 
     fn replays(&self) -> &Replays {

@@ -64,6 +64,8 @@ pub const POLLED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub const TAIL_BACKLOG_MAX: usize = 1000;
 /// The most minutes or days that are counted at a time: all minutes of as long as logs are kept.
 pub const SPANS_MAX: u64 = 8 * 24 * 60;
+/// How many of the last canaries of a bucket are shown.
+pub const CANARIES_MAX: u32 = 10;
 /// The most deliveries that one replay sends again.
 pub const REPLAYED_MAX: u64 = 100_000;
 /// How many logs are counted for the total of a list; a list of more says that it is truncated.

@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod bucket;
+mod canary;
 mod client;
 mod count;
 mod cron;
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/v1/buckets/{id}/outputs", get(output::list).post(output::create)),
         ("/v1/buckets/{id}/outputs/{output}", get(output::get).put(output::update).delete(output::delete)),
         ("/v1/buckets/{id}/outputs/{output}/rules", put(output::set_rules).delete(output::clear_rules)),
+        ("/v1/buckets/{id}/canary", get(canary::get)),
         ("/v1/crons", get(cron::list).post(cron::create)),
         ("/v1/crons/{id}", get(cron::get).put(cron::update).delete(cron::delete)),
         ("/v1/domains", get(domain::list).post(domain::create)),

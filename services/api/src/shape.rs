@@ -12,6 +12,7 @@ pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod bucket;
+pub(crate) mod canary;
 pub(crate) mod client;
 pub(crate) mod count;
 pub(crate) mod cron;

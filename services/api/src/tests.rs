@@ -4,6 +4,7 @@ mod access;
 mod account;
 mod audit;
 mod bucket;
+mod canary;
 mod cron;
 pub(crate) mod house;
 mod log;

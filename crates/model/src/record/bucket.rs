@@ -44,6 +44,9 @@ pub struct Bucket {
     /// How long its events and facts are kept, in seconds; 0 for as long as the streams keep them.
     #[serde(default)]
     pub retention_seconds: u32,
+    /// How often a canary goes through it, in seconds; 0 for never. See [`crate::canary`].
+    #[serde(default)]
+    pub canary_seconds: u32,
     /// When it was made.
     pub created_at: UnixMs,
     /// When it was last changed.
@@ -64,6 +67,7 @@ impl Bucket {
             auth: CallerAuth::None,
             large_webhooks: false,
             retention_seconds: 0,
+            canary_seconds: 0,
             created_at: now,
             updated_at: now,
         }

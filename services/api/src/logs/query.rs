@@ -97,6 +97,13 @@ pub(crate) fn by_key(
     connection.prepare_cached(&sql)?.query_row([bucket.0, event.0, output.0], table::row).optional()
 }
 
+/// The deliveries of an event.
+pub(crate) fn of_event(connection: &Connection, bucket: BucketId, event: EventId) -> rusqlite::Result<Vec<Row>> {
+    let which = "bucket = ? AND event = ? AND input IS NOT NULL";
+    let sql = format!("SELECT {} FROM log WHERE {which} ORDER BY output", table::COLUMNS);
+    connection.prepare_cached(&sql)?.query_map([bucket.0, event.0], table::row)?.collect()
+}
+
 /// At most `limit` rows of a bucket, after `after`, less the first `offset`.
 pub(crate) fn page(
     connection: &Connection,

@@ -40,6 +40,7 @@ fn bucket() -> Value {
         "ephemeral": false,
         "window_seconds": 600,
         "retention_seconds": 86_400,
+        "canary_seconds": 0,
         "large_webhooks": false,
     })
 }

@@ -125,13 +125,14 @@ pub(crate) fn operations() -> Vec<Operation> {
     [&FORWARDING[..], &LOGS[..], &ACCOUNT[..]].concat()
 }
 
-const FORWARDING: [Operation; 17] = [
+const FORWARDING: [Operation; 18] = [
     get("/v1/buckets", "List the buckets, with their inputs and outputs.").many("Bucket"),
     post("/v1/buckets", "Make a bucket, with an input.").takes("BucketChange").made().one("Bucket"),
     get("/v1/buckets/{id}", "Read a bucket.").one("Bucket"),
     put("/v1/buckets/{id}", "Change a bucket.").takes("BucketChange").one("Bucket"),
     delete("/v1/buckets/{id}", "Delete a bucket; with force=true also one that has inputs or outputs.")
         .with(&["force"]),
+    get("/v1/buckets/{id}/canary", "Say what became of the last canaries of a bucket.").one("Canaries"),
     get("/v1/buckets/{id}/inputs", "List the inputs of a bucket.").many("Input"),
     post("/v1/buckets/{id}/inputs", "Make an input.").takes("InputChange").made().one("Input"),
     get("/v1/buckets/{id}/inputs/{input}", "Read an input.").one("Input"),

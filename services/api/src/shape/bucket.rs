@@ -1,9 +1,9 @@
 //! Buckets as JSON.
 
-use model::UnixMs;
 use model::name::{NAME_BYTES_MAX, Name};
 use model::record::{self, WINDOW_SECONDS_MAX};
 use model::{AccountId, BucketId, CronId};
+use model::{UnixMs, canary};
 use serde::Serialize;
 
 use super::auth::Auth;
@@ -27,6 +27,7 @@ pub(crate) struct Change {
     window_seconds: Option<u32>,
     large_webhooks: Option<bool>,
     retention_seconds: Option<u32>,
+    canary_seconds: Option<u32>,
 }
 
 impl Change {
@@ -44,6 +45,7 @@ impl Change {
             window_seconds: fields.number("window_seconds", 1..=WINDOW_SECONDS_MAX)?,
             large_webhooks: fields.flag("large_webhooks")?,
             retention_seconds: fields.number("retention_seconds", 0..=WINDOW_SECONDS_MAX)?,
+            canary_seconds: canary_seconds(fields)?,
         })
     }
 
@@ -71,8 +73,19 @@ impl Change {
         bucket.window_seconds = self.window_seconds.unwrap_or(bucket.window_seconds);
         bucket.large_webhooks = self.large_webhooks.unwrap_or(bucket.large_webhooks);
         bucket.retention_seconds = self.retention_seconds.unwrap_or(bucket.retention_seconds);
+        bucket.canary_seconds = self.canary_seconds.unwrap_or(bucket.canary_seconds);
         Ok(())
     }
+}
+
+/// How often a canary is wanted: 0 for never.
+fn canary_seconds(fields: &Fields) -> Result<Option<u32>, Error> {
+    let seconds = fields.number("canary_seconds", 0..=canary::SECONDS_MAX)?;
+    if seconds.is_some_and(|seconds| (1..canary::SECONDS_MIN).contains(&seconds)) {
+        let least = canary::SECONDS_MIN;
+        return Err(fields.invalid("canary_seconds", format_args!("must be 0 for never, or at least {least}")));
+    }
+    Ok(seconds)
 }
 
 /// Reads what is said about a new bucket.
@@ -128,6 +141,7 @@ pub(crate) struct Bucket<'a> {
     ephemeral: bool,
     window_seconds: u32,
     retention_seconds: u32,
+    canary_seconds: u32,
     large_webhooks: bool,
     static_ip: bool,
     suspended: bool,
@@ -154,6 +168,7 @@ impl<'a> Bucket<'a> {
             ephemeral: bucket.ephemeral,
             window_seconds: bucket.window_seconds,
             retention_seconds: bucket.retention_seconds,
+            canary_seconds: bucket.canary_seconds,
             large_webhooks: bucket.large_webhooks,
             static_ip: false,
             suspended: false,

@@ -40,6 +40,7 @@ const TABLE: &[Row] = &[
     ("GET /v1/buckets/{id}", NotFound, NotFound),
     ("PUT /v1/buckets/{id}", NotFound, NotFound),
     ("DELETE /v1/buckets/{id}", NotFound, NotFound),
+    ("GET /v1/buckets/{id}/canary", NotFound, NotFound),
     ("GET /v1/buckets/{id}/inputs", NotFound, NotFound),
     ("POST /v1/buckets/{id}/inputs", NotFound, NotFound),
     ("GET /v1/buckets/{id}/inputs/{input}", NotFound, NotFound),

@@ -15,6 +15,7 @@ use crate::logs::attempt::Attempt;
 use crate::logs::count::{Balance, Span};
 use crate::logs::row::{Course, Row};
 use crate::logs::status::Status;
+use crate::shape::canary::{Canaries, Canary};
 use crate::shape::count::{Day, Histogram, Ledger, Usage};
 use crate::shape::log::{Content, Log, Page, Taken, Tried};
 use crate::shape::replay::Replay;
@@ -33,7 +34,13 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Value>)> {
         ("Ledger", vec![value(&ledger())]),
         ("Usage", vec![value(&usage())]),
         ("Replay", vec![value(&replay())]),
+        ("Canaries", vec![value(&canaries()), value(&Canaries::new(60, Vec::new()))]),
     ]
+}
+
+fn canaries() -> Canaries {
+    let returned = Row { status: Status::Sent, ..row() };
+    Canaries::new(60, Canary::new(EventId(ID), NOW, &[returned]).into_iter().collect())
 }
 
 /// A log as a list has it.

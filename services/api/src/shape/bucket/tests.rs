@@ -41,6 +41,7 @@ fn a_new_bucket_has_every_field() {
         "ephemeral": false,
         "window_seconds": 600,
         "retention_seconds": 0,
+        "canary_seconds": 0,
         "large_webhooks": false,
         "static_ip": false,
         "suspended": false,
@@ -137,4 +138,15 @@ fn what_is_not_built_yet_is_refused() {
         json!({ "name": "demo", "inputs": [{ "name": "x" }] }),
         "inputs: are made with POST /v1/buckets/{id}/inputs",
     );
+}
+
+#[test]
+fn a_canary_is_off_or_comes_within_bounds() {
+    let asked = |seconds: u32| made(json!({ "name": "demo", "canary_seconds": seconds }));
+    for seconds in [0, 10, 86_400] {
+        assert_eq!(asked(seconds).unwrap().canary_seconds, seconds);
+    }
+    for seconds in [1, 9, 86_401] {
+        assert!(asked(seconds).is_err(), "{seconds}");
+    }
 }
