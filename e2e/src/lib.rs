@@ -10,11 +10,13 @@
 //! - [`Caller`] sends webhooks, byte for byte as a test writes them.
 //! - [`Destination`] keeps every byte that reaches it, and answers as it is told.
 //! - [`Rights`] is a NATS whose users have the rights of their roles and no more.
+//! - [`acme::Authority`] issues certificates to who proves that a name is theirs.
 //! - [`Log`] reads what is in NATS: events, facts, streams.
 //! - [`Ledger`] holds what was accepted against what arrived.
 //!
 //! HTTP is written and read here by hand, on purpose: what a library would put right must show.
 
+pub mod acme;
 pub mod agent;
 pub mod api;
 pub mod caller;

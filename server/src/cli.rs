@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use crypto::Secret;
+use instant_acme::LetsEncrypt;
 use ipnet::IpNet;
 use model::TokenId;
 use url::Url;
@@ -107,6 +108,30 @@ pub struct Tls {
     /// Turns TLS on with a certificate authority made in the data directory (`ca/ca.pem`).
     #[arg(long, env = "RELAY_TLS_LOCAL_CA")]
     pub tls_local_ca: bool,
+
+    /// Orders certificates for the domains that accounts have registered, at the ACME authority with
+    /// this directory: `letsencrypt`, `letsencrypt-staging` or a URL. You agree to its terms. Without
+    /// --tls-cert and --tls-local-ca one is ordered for the host of --public-url too.
+    #[arg(long, env = "RELAY_ACME", value_parser = acme_directory)]
+    pub acme: Option<Url>,
+
+    /// Address that the authority may write to.
+    #[arg(long, env = "RELAY_ACME_CONTACT", requires = "acme")]
+    pub acme_contact: Option<String>,
+
+    /// Certificates in PEM by which the authority's own server is trusted [default: the system's]
+    #[arg(long, env = "RELAY_ACME_CA_FILE", requires = "acme")]
+    pub acme_ca_file: Option<PathBuf>,
+}
+
+fn acme_directory(text: &str) -> Result<Url, String> {
+    let url = match text {
+        "letsencrypt" => LetsEncrypt::Production.url(),
+        "letsencrypt-staging" => LetsEncrypt::Staging.url(),
+        url => url,
+    };
+    let url = Url::parse(url).map_err(|err| format!("neither letsencrypt, letsencrypt-staging nor a URL: {err}"))?;
+    if url.scheme() == "https" { Ok(url) } else { Err("must begin with https://".to_owned()) }
 }
 
 /// Where events are kept.

@@ -6,11 +6,13 @@
 //! - [`Server`] starts everything in order, watches it, and stops it in the opposite order.
 //! - [`listener`] accepts connections within limits; [`front`] gives each request to its role.
 //! - [`nats`] is the broker that is started when none is named.
+//! - [`acme`] orders certificates for domains.
 //! - [`data_dir`], [`master_key`], [`admin`], [`certs`] and [`tls`] are what the process keeps.
 //! - [`echo`] and [`ask`] are small programs for trying things and for health checks.
 //!
 //! The roles know nothing of each other: what they share is the store.
 
+pub mod acme;
 pub mod admin;
 pub mod ask;
 pub mod certs;

@@ -14,6 +14,7 @@ use crypto::key::MasterKey;
 use model::TokenId;
 use url::Url;
 
+use crate::acme;
 use crate::cli;
 use crate::listener::Limits;
 use crate::tls;
@@ -112,6 +113,8 @@ pub struct Options {
     pub public_url: Option<Url>,
     /// Where its certificate comes from; none for plaintext.
     pub tls: Option<tls::Source>,
+    /// Where certificates for domains are ordered.
+    pub acme: Option<acme::Config>,
     /// Its files.
     pub data_dir: PathBuf,
     /// Where events are kept.
@@ -192,8 +195,11 @@ impl Options {
         if let Some(url) = &cli.public_url {
             check_public_url(url)?;
         }
+        let roles = Roles::new(cli.roles).context("--roles is empty")?;
+        ensure!(cli.tls.acme.is_none() || roles.has(Role::Ingress), "--acme needs the role ingress");
         Ok(Self {
-            roles: Roles::new(cli.roles).context("--roles is empty")?,
+            roles,
+            acme: acme_config(&cli.tls, cli.public_url.as_ref()),
             tls: tls_source(&cli.tls, &cli.data_dir, cli.http_addr, cli.public_url.as_ref())?,
             master_key: master_key(&cli.keys, embedded)?,
             admin: cli.keys.admin_key.zip(cli.keys.admin_secret).map(|(key, secret)| Admin { key, secret }),
@@ -275,7 +281,18 @@ fn tls_source(
         }
         tls::Source::LocalAuthority { dir: data_dir.join(AUTHORITY_DIR), names }
     });
-    Ok(local)
+    Ok(local.or(cli.acme.is_some().then_some(tls::Source::Ordered)))
+}
+
+fn acme_config(cli: &cli::Tls, public_url: Option<&Url>) -> Option<acme::Config> {
+    let has_own = !cli.tls_cert.is_empty() || cli.tls_local_ca;
+    let own_name = public_url.filter(|_| !has_own).and_then(Url::domain).map(str::to_owned);
+    cli.acme.clone().map(|directory| acme::Config {
+        directory,
+        contact: cli.acme_contact.clone(),
+        ca_file: cli.acme_ca_file.clone(),
+        own_name,
+    })
 }
 
 fn nats(cli: cli::Nats) -> anyhow::Result<Nats> {

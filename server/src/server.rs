@@ -18,6 +18,7 @@ use store::Store;
 use telemetry::Stop;
 use tokio::net::TcpListener;
 
+use crate::acme::{self, Desk, Shelf};
 use crate::admin::{self, First};
 use crate::data_dir::DataDir;
 use crate::front::{Front, Services};
@@ -80,8 +81,12 @@ impl Server {
         let options = self.options;
         let data_dir = options.needs_data_dir().then(|| DataDir::open(&options.data_dir)).transpose()?;
         let data_path = data_dir.as_ref().map_or(options.data_dir.clone(), |dir| dir.path().to_owned());
-        let certificates =
-            options.tls.as_ref().map(Certificates::open).transpose().context("set up TLS")?.map(Arc::new);
+        let shelf = options.acme.is_some().then(Arc::<Shelf>::default);
+        let certificates = options.tls.as_ref().map(Certificates::open).transpose().context("set up TLS")?;
+        let certificates = certificates.map(|own| match &shelf {
+            Some(shelf) => Arc::new(own.with(Arc::clone(shelf))),
+            None => Arc::new(own),
+        });
         let tls = certificates.clone().map(Certificates::acceptor).transpose()?;
         let socket =
             TcpListener::bind(options.http_addr).await.with_context(|| format!("listen on {}", options.http_addr))?;
@@ -112,6 +117,9 @@ impl Server {
         };
         let driver_stop = groups.back.stop();
         groups.back.spawn("the store", async move { driver.run(&driver_stop).await });
+        if let Some((config, shelf)) = options.acme.clone().zip(shelf) {
+            order_certificates(config, &store, shelf, groups);
+        }
         front.open(start_roles(&options, &store, url, &data_path, groups)?);
         // Only now: who is told that we are ready asks at once.
         readiness.store_opened(store.health().clone());
@@ -188,6 +196,14 @@ async fn start_broker(
     let access = broker.access();
     groups.broker.spawn("nats-server", broker.run(groups.broker.stop()));
     Ok(access)
+}
+
+/// Serves the certificates that are ordered, and orders what is due.
+fn order_certificates(config: acme::Config, store: &Store, shelf: Arc<Shelf>, groups: &mut Groups) {
+    let (stop, followed, followed_store) = (groups.front.stop(), Arc::clone(&shelf), store.clone());
+    groups.front.spawn("the watch of certificates", async move { followed.run(&followed_store, &stop).await });
+    let (stop, desk) = (groups.front.stop(), Desk::new(config, store.clone(), shelf));
+    groups.front.spawn("the orders of certificates", async move { desk.run(&stop).await });
 }
 
 fn start_roles(

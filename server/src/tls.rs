@@ -1,4 +1,4 @@
-//! TLS for callers: from certificate files, or from a certificate authority of our own.
+//! TLS for callers: from certificate files, from a certificate authority of our own, or ordered.
 
 mod files;
 mod names;
@@ -15,9 +15,11 @@ use rustls::sign::CertifiedKey;
 use telemetry::Stop;
 use tokio_rustls::TlsAcceptor;
 
+use crate::acme::{self, Shelf};
 use crate::certs::{Authority, RENEW_BEFORE};
 use files::Files;
 pub use files::Pair;
+pub(crate) use names::names;
 
 /// What HTTP is offered inside TLS, the best first (RFC 7301).
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -34,18 +36,23 @@ pub enum Source {
         /// The names by which clients call us.
         names: Vec<String>,
     },
+    /// From nowhere: there are those alone that are ordered.
+    Ordered,
 }
 
 /// The certificates of a server. Each handshake gets the one that is current then.
 #[derive(Debug)]
 pub struct Certificates {
     own: Own,
+    /// Those that are ordered, if any are.
+    shelf: Option<Arc<Shelf>>,
 }
 
 #[derive(Debug)]
 enum Own {
     Files(Files),
     Local(Box<Renewing>),
+    None,
 }
 
 impl Certificates {
@@ -60,8 +67,15 @@ impl Certificates {
                 let authority = Authority::open(dir, SystemTime::now())?;
                 Own::Local(Box::new(Renewing::new(authority, names.clone(), SystemTime::now())?))
             }
+            Source::Ordered => Own::None,
         };
-        Ok(Self { own })
+        Ok(Self { own, shelf: None })
+    }
+
+    /// And these, which go before its own.
+    #[must_use]
+    pub fn with(self, shelf: Arc<Shelf>) -> Self {
+        Self { shelf: Some(shelf), ..self }
     }
 
     /// TLS 1.2 and 1.3 with these certificates, with HTTP/2 and HTTP/1.1.
@@ -69,12 +83,16 @@ impl Certificates {
     /// # Errors
     /// When the library refuses its configuration.
     pub fn acceptor(self: Arc<Self>) -> anyhow::Result<TlsAcceptor> {
+        let has_shelf = self.shelf.is_some();
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .context("set up TLS")?
             .with_no_client_auth()
             .with_cert_resolver(self);
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+        if has_shelf {
+            config.alpn_protocols.push(acme::ALPN.to_vec());
+        }
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
@@ -83,18 +101,34 @@ impl Certificates {
         match &self.own {
             Own::Files(files) => files.run(stop).await,
             // Made anew when a handshake finds that it is time.
-            Own::Local(_) => stop.given().await,
+            Own::Local(_) | Own::None => stop.given().await,
         }
     }
 }
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let host = hello.server_name();
+        if let Some(shelf) = &self.shelf {
+            if is_challenge(&hello) {
+                return shelf.challenge(host?);
+            }
+            if let Some(ordered) = host.and_then(|host| shelf.of(host)) {
+                return Some(ordered);
+            }
+        }
         match &self.own {
-            Own::Files(files) => Some(files.of(hello.server_name())),
+            Own::Files(files) => Some(files.of(host)),
             Own::Local(renewing) => Some(renewing.at(SystemTime::now())),
+            Own::None => None,
         }
     }
+}
+
+/// Whether it is an authority that makes sure of a name: it offers that protocol and no other.
+fn is_challenge(hello: &ClientHello<'_>) -> bool {
+    let offered: Vec<&[u8]> = hello.alpn().into_iter().flatten().collect();
+    offered == [acme::ALPN]
 }
 
 /// A certificate that is made anew before it ends, without a restart. It is kept in memory only:

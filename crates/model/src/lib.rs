@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod answer;
 pub mod canary;
+pub mod certificate;
 pub mod destination;
 pub mod fact;
 pub mod header;

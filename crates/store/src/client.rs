@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::answer::Answers;
+use crate::certificate::Certificates;
 use crate::credential::Credentials;
 use crate::directory::Directory;
 use crate::event::Events;
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     reports: Reports,
     verification: Verification,
     credentials: Credentials,
+    certificates: Certificates,
     health: Health,
 }
 
@@ -116,6 +118,7 @@ impl Store {
             reports: Reports::new(client.clone()),
             verification: Verification::new(client.clone()),
             credentials: Credentials::new(context.clone(), keyring.clone()),
+            certificates: Certificates::new(context.clone(), keyring.clone()),
             health: Health::new(client.clone(), publisher.beside(), directory.clone()),
             client,
             context,
@@ -171,6 +174,11 @@ impl Store {
     /// Hashes of secrets and the signing key; for `auth` alone, which NATS enforces.
     pub fn credentials(&self) -> &Credentials {
         &self.inner.credentials
+    }
+
+    /// The certificates that are ordered for domains.
+    pub fn certificates(&self) -> &Certificates {
+        &self.inner.certificates
     }
 
     /// Whether the store can take a webhook now.

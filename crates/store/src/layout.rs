@@ -46,6 +46,8 @@ pub(crate) const KEYRING: &str = "keyring";
 pub(crate) const PRESENCE: &str = "presence";
 /// Hashes of token secrets.
 pub(crate) const CREDENTIAL: &str = "credential";
+/// Certificates that are ordered for domains.
+pub(crate) const CERTIFICATE: &str = "certificate";
 
 /// Where things of a bucket lie.
 #[derive(Clone, Copy, Debug)]
@@ -171,7 +173,7 @@ fn stream(options: &Options, name: &str, subject: &str) -> Config {
     }
 }
 
-fn buckets(options: &Options) -> [kv::Config; 4] {
+fn buckets(options: &Options) -> [kv::Config; 5] {
     let bucket = |name: &str, history| kv::Config {
         bucket: name.to_owned(),
         history,
@@ -179,9 +181,9 @@ fn buckets(options: &Options) -> [kv::Config; 4] {
         num_replicas: options.replicas,
         ..kv::Config::default()
     };
-    // A key that is gone must be gone: the keyring and the hashes keep no earlier revision.
+    // A key that is gone must be gone: only the directory keeps earlier revisions.
     let presence = kv::Config { storage: StorageType::Memory, max_age: PRESENCE_AGE_MAX, ..bucket(PRESENCE, 1) };
-    [bucket(DIRECTORY, DIRECTORY_HISTORY), bucket(KEYRING, 1), bucket(CREDENTIAL, 1), presence]
+    [bucket(DIRECTORY, DIRECTORY_HISTORY), bucket(KEYRING, 1), bucket(CREDENTIAL, 1), bucket(CERTIFICATE, 1), presence]
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //!   less those that the facts say have ended.
 //! - [`answer`] keeps what destinations answered, and brings it to callers who wait for it.
 //! - [`report`] tells dispatchers what clients said of deliveries over REST.
+//! - [`certificate`] keeps the certificates that are ordered for domains.
 //! - [`feed::Feed`] follows all of both, for whoever keeps a picture of them.
 //! - [`presence`] is who is there now: dispatchers, sessions, how cursors stand.
 //! - [`verification`] asks `auth` about credentials, and lets `auth` answer; [`credential`] is what
@@ -20,6 +21,7 @@
 //! in memory can be lost at any time and is rebuilt from them.
 
 pub mod answer;
+pub mod certificate;
 mod client;
 pub mod credential;
 pub mod cursor;

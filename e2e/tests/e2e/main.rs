@@ -8,6 +8,7 @@ mod load;
 #[cfg(test)]
 mod straight;
 
+mod acme;
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]

@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use super::sniff::{Prefixed, Protocol, sniff};
 use super::timed::{Pulse, Timed};
 use super::{App, Held, Limits, Peer};
+use crate::acme;
 
 /// Serves a connection until it ends. After `stop` it ends with the requests that are under way.
 ///
@@ -47,6 +48,8 @@ pub(super) async fn serve<A: App>(
         return serve_stream(stream, peer, app, limits, held, stop).await;
     };
     match tokio::time::timeout(limits.handshake_max, tls.accept(stream)).await {
+        // The handshake was all that it wanted (RFC 8737, section 3).
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(acme::ALPN) => {}
         Ok(Ok(stream)) => Box::pin(serve_stream(stream, peer, app, limits, held, stop)).await,
         Ok(Err(err)) => tracing::debug!(error = %err, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),

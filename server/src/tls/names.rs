@@ -37,7 +37,7 @@ impl ByName {
 }
 
 /// The host names in a certificate, in lower case.
-fn names(certificate: &CertifiedKey) -> anyhow::Result<Vec<String>> {
+pub(crate) fn names(certificate: &CertifiedKey) -> anyhow::Result<Vec<String>> {
     let leaf = certificate.end_entity_cert().context("read the certificate")?;
     let leaf = EndEntityCert::try_from(leaf).context("read the names in the certificate")?;
     Ok(leaf.valid_dns_names().map(str::to_ascii_lowercase).collect())

@@ -4,7 +4,10 @@
 mod log;
 mod record;
 
+use std::time::Duration;
+
 use crypto::Secret;
+use model::certificate::Standing;
 use model::{AccountId, BucketId, GroupId, OutputId, SessionId, TokenId, UnixMs};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -40,7 +43,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Value>)> {
         ("Input", record::inputs().iter().map(|input| value(&Input::new(input, PUBLIC_URL))).collect()),
         ("Output", record::outputs().iter().map(|output| value(&Output::new(output, None))).collect()),
         ("Cron", record::crons().iter().map(|cron| value(&Cron::new(cron, whole_bucket()))).collect()),
-        ("Domain", vec![value(&Domain::new(&record::domain()))]),
+        ("Domain", domains()),
         ("Integration", vec![value(&Integration::new(&record::integration(), vec![attached()]))]),
         ("ConnectedClients", vec![value(&Clients::new([session()].iter()))]),
         ("Group", groups()),
@@ -109,6 +112,17 @@ fn audit() -> Page {
         change(Key::Token(TokenId(ID)), Operation::Create),
     ];
     Page::new(&Past { changes, before: Some(7) })
+}
+
+fn domains() -> Vec<Value> {
+    let domain = record::domain();
+    let issued = Standing::issued(domain.domain.clone(), NOW, NOW.plus(Duration::from_secs(90 * 24 * 60 * 60)));
+    let standings = [
+        Some(issued.failed("the name hooks.example.com has no address", NOW, 0.0)),
+        Some(Standing::new(domain.domain.clone(), NOW)),
+        None,
+    ];
+    standings.iter().map(|standing| value(&Domain::new(&domain, standing.as_ref(), NOW))).collect()
 }
 
 fn groups() -> Vec<Value> {

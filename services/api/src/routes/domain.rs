@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::try_join_all;
 use http::StatusCode;
 use model::DomainId;
 use model::record::Domain as Record;
@@ -20,7 +21,11 @@ use crate::{Api, own, write};
 pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Response, Error> {
     caller.require_no_scopes()?;
     let domains = own::domains(api.directory(), &caller);
-    let shown: Vec<_> = domains.iter().map(|domain| Domain::new(&domain.record)).collect();
+    let certificates = api.store().certificates();
+    let standings = try_join_all(domains.iter().map(|domain| certificates.standing(domain.record.id))).await?;
+    let now = write::now();
+    let all = domains.iter().zip(&standings);
+    let shown: Vec<_> = all.map(|(domain, standing)| Domain::new(&domain.record, standing.as_ref(), now)).collect();
     Ok(Json(shown).into_response())
 }
 
@@ -34,7 +39,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
     let id = DomainId(Uuid::new_v4());
     let domain = Record { id, account: caller.account(), domain: name, created_at: now, updated_at: now };
     write::create(&api.by(&caller), &domain).await?;
-    Ok((StatusCode::CREATED, Json(Domain::new(&domain))).into_response())
+    Ok((StatusCode::CREATED, Json(Domain::new(&domain, None, now))).into_response())
 }
 
 /// `DELETE /v1/domains/{id}`

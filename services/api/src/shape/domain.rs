@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use model::DomainId;
+use model::certificate::Standing;
 use model::record;
+use model::{DomainId, UnixMs};
 use serde::Serialize;
 
 use super::Fields;
@@ -73,18 +74,48 @@ fn is_within(name: &str, parent: &str) -> bool {
 pub(crate) struct Domain<'a> {
     id: DomainId,
     domain: &'a str,
+    /// Nothing where none was ordered: by now, or by this relay at all.
+    certificate: Option<Certificate<'a>>,
     created_at: u64,
     updated_at: u64,
 }
 
+/// How it stands with the certificate of a domain.
+#[derive(Serialize)]
+struct Certificate<'a> {
+    status: &'static str,
+    valid_until: Option<u64>,
+    next_order_at: u64,
+    error: Option<&'a str>,
+}
+
 impl<'a> Domain<'a> {
     /// Shows a domain.
-    pub(crate) fn new(domain: &'a record::Domain) -> Self {
+    pub(crate) fn new(domain: &'a record::Domain, standing: Option<&'a Standing>, now: UnixMs) -> Self {
         Self {
             id: domain.id,
             domain: &domain.domain,
+            // That of an earlier domain may not be forgotten yet.
+            certificate: standing.filter(|one| one.name == domain.domain).map(|one| Certificate::new(one, now)),
             created_at: domain.created_at.seconds(),
             updated_at: domain.updated_at.seconds(),
+        }
+    }
+}
+
+impl<'a> Certificate<'a> {
+    fn new(standing: &'a Standing, now: UnixMs) -> Self {
+        let status = match (standing.valid_until, &standing.failure) {
+            (Some(until), _) if now < until => "issued",
+            (_, Some(_)) => "failed",
+            (Some(_), None) => "expired",
+            (None, None) => "waiting",
+        };
+        Self {
+            status,
+            valid_until: standing.valid_until.map(UnixMs::seconds),
+            next_order_at: standing.next_at.seconds(),
+            error: standing.failure.as_deref(),
         }
     }
 }
