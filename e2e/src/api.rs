@@ -66,6 +66,12 @@ impl Api {
         Self { token: token.clone(), ..self.clone() }
     }
 
+    /// The same with an API key, as clients send one that is given as the secret.
+    #[must_use]
+    pub fn with_api_key(&self, api_key: &str) -> Self {
+        self.with(&Token { key: "whr".to_owned(), secret: api_key.to_owned() })
+    }
+
     /// Its token.
     pub fn token(&self) -> &Token {
         &self.token

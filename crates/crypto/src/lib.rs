@@ -8,6 +8,7 @@
 //! - [`seal`] turns bytes into an envelope under a data key and back. Every envelope has its own
 //!   key, derived from the data key and 32 random bytes, so there is no nonce to count.
 //! - [`token`] makes, hashes and checks the secrets of tokens (bcrypt: slow, blocking).
+//! - [`api_key`] is a token's key and secret in one text.
 //! - [`fingerprint`] names a presented secret inside one process, so that a verification can be
 //!   remembered without remembering the secret.
 //! - [`pseudonym`] names what outsiders wrote where no text of theirs may stand.
@@ -23,6 +24,8 @@ pub mod key;
 pub mod seal;
 
 pub mod token;
+
+pub mod api_key;
 
 pub mod fingerprint;
 

@@ -3,8 +3,9 @@
 
 use anyhow::{Context, Result};
 use e2e::http::Answer;
+use e2e::socket::Socket;
 use e2e::wait::until;
-use e2e::{Api, Server, World, story};
+use e2e::{Api, Destination, Server, World, story};
 use serde_json::{Value, json};
 
 /// A server and its API.
@@ -238,6 +239,34 @@ async fn what_clients_send_by_habit_does_no_harm() {
             }
             get(&api, &format!("/v1/events?bucket={bucket}&output=&limit=100&max_age=24h&cursor=")).await?;
         }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_is_good_wherever_a_key_and_a_secret_are() {
+    story(async |world: &World| {
+        let (server, api) = served(world).await?;
+        let destination = Destination::start()?;
+        let bucket = api.make_bucket("deploys", json!({})).await?;
+        api.make_output(&bucket, &destination.url("/"), json!({})).await?;
+        let made = api.call("POST", "/v1/tokens", &Value::Null, 201).await?;
+        let api_key = made["api_key"].as_str().context("no api_key")?;
+        let client = api.with_api_key(api_key);
+        get(&client, "/v1/buckets").await?;
+        let bearer = async |value: &str| {
+            let mut connection = server.connect().await?;
+            let head = format!("Host: a\r\nAuthorization: Bearer {value}\r\nConnection: close\r\n\r\n");
+            connection.send(format!("GET /v1/buckets HTTP/1.1\r\n{head}").as_bytes()).await?;
+            Ok::<_, anyhow::Error>(connection.answer("GET").await?.status)
+        };
+        assert_eq!((bearer(api_key).await?, bearer(&format!("{api_key}x")).await?), (200, 401));
+        let mut socket = Socket::subscribed(server.address(), client.token(), &json!([])).await?;
+        let _agent = world.agent("agent").token(client.token()).server(&server).serves("deploys").start()?;
+        assert_eq!(server.caller().post(bucket.input, b"1").await?.status, 200);
+        assert_eq!(socket.webhook().await?["body"], "1");
+        destination.receives(1).await?;
         Ok(())
     })
     .await;

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crypto::Secret;
 use crypto::session::{self, Audience};
+use crypto::{Secret, api_key};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use model::record::Token;
@@ -40,7 +40,10 @@ pub(crate) async fn admit(store: &Store, headers: &HeaderMap) -> Result<Identity
     }
     match value.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => basic(store, rest).await,
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => bearer(store, rest),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => match api_key::read(rest.trim()) {
+            Some((token, secret)) => ask(store, token, secret).await,
+            None => bearer(store, rest),
+        },
         _ => Err(refused()),
     }
 }
@@ -64,12 +67,16 @@ async fn basic(store: &Store, encoded: &str) -> Result<Identity, Status> {
     verify(store, key, Secret::from(secret.to_owned())).await
 }
 
-/// Checks a token's key and secret.
+/// Checks a token's key and secret, or an API key in the place of the secret.
 ///
 /// # Errors
 /// As [`admit`].
 pub(crate) async fn verify(store: &Store, key: &str, secret: Secret) -> Result<Identity, Status> {
-    let token = key.parse().map_err(|_| refused())?;
+    let (token, secret) = api_key::pair(key, secret).ok_or_else(refused)?;
+    ask(store, token, secret).await
+}
+
+async fn ask(store: &Store, token: TokenId, secret: Secret) -> Result<Identity, Status> {
     let question = Question::Verify { token, secret };
     match store.verification().ask(&question).await {
         Ok(Answer::Verified(verified)) => Ok(Identity {

@@ -2,15 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crypto::Secret;
 use crypto::token::SECRET_BYTES_MAX;
+use crypto::{Secret, api_key};
 use http::{HeaderMap, header};
 use model::TokenId;
 
 /// What a caller presents.
 #[derive(Debug)]
 pub(super) enum Credentials {
-    /// A token's key and secret, as user and password of Basic (RFC 7617).
+    /// A token's key and secret, as user and password of Basic (RFC 7617), or as an API key.
     Basic {
         /// The key.
         key: TokenId,
@@ -31,15 +31,26 @@ impl Credentials {
         if scheme.eq_ignore_ascii_case("basic") {
             return Self::basic(rest);
         }
-        scheme.eq_ignore_ascii_case("bearer").then(|| Self::Session(rest.to_owned()))
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        match api_key::read(rest) {
+            Some((key, secret)) => Self::of_token(key, secret),
+            None => Some(Self::Session(rest.to_owned())),
+        }
     }
 
     fn basic(encoded: &str) -> Option<Self> {
         let pair = Secret::from(String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?);
         let (key, secret) = pair.expose().split_once(':')?;
-        let length_is_possible = (1..=SECRET_BYTES_MAX).contains(&secret.len());
-        let key = key.parse().ok().filter(|_| length_is_possible)?;
-        Some(Self::Basic { key, secret: Secret::from(secret.to_owned()) })
+        let (key, secret) = api_key::pair(key, Secret::from(secret.to_owned()))?;
+        Self::of_token(key, secret)
+    }
+
+    /// `None` for a secret that no token has.
+    fn of_token(key: TokenId, secret: Secret) -> Option<Self> {
+        let length_is_possible = (1..=SECRET_BYTES_MAX).contains(&secret.expose().len());
+        length_is_possible.then_some(Self::Basic { key, secret })
     }
 }
 

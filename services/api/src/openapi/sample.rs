@@ -49,7 +49,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Value>)> {
         ("Group", groups()),
         ("Region", vec![value(&Region::new("relay.example.com"))]),
         ("Token", vec![value(&Token::new(&record::token()))]),
-        ("NewToken", vec![value(&Issued { key, secret: Secret::from("shown once".to_owned()) })]),
+        ("NewToken", vec![value(&Issued::new(key, Secret::from("shown once".to_owned())))]),
         ("UserInfo", vec![value(&UserInfo::new(ACCOUNT))]),
         ("ServerConfig", vec![value(&ServerConfig::new())]),
         ("Audit", vec![value(&audit())]),

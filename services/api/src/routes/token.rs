@@ -36,7 +36,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
         Answer::Issued { token, secret } => {
             // Seen here before the answer, so that the next request here sees it too; it is good anyway.
             settled(|| api.directory().token(token)).await;
-            Ok((StatusCode::CREATED, Json(Issued { key: token, secret })).into_response())
+            Ok((StatusCode::CREATED, Json(Issued::new(token, secret))).into_response())
         }
         Answer::Busy | Answer::Failed => Err(Error::Unavailable(None)),
         Answer::Verified(_) | Answer::Revoked | Answer::Refused => Err(Error::Internal(Cause::Answer("issue"))),

@@ -1,6 +1,6 @@
 //! Tokens as JSON. Their secrets are in one answer only: the one to their making.
 
-use crypto::Secret;
+use crypto::{Secret, api_key};
 use model::TokenId;
 use model::name::NAME_BYTES_MAX;
 use model::record::{self, ApiAccess, Scopes};
@@ -119,6 +119,16 @@ pub(crate) struct Issued {
     /// Its secret: this is the only time it is shown.
     #[serde(with = "crypto::secret::exposed")]
     pub(crate) secret: Secret,
+    /// Ours: both in one text, for clients that take an API key.
+    #[serde(with = "crypto::secret::exposed")]
+    api_key: Secret,
+}
+
+impl Issued {
+    /// Shows it.
+    pub(crate) fn new(key: TokenId, secret: Secret) -> Self {
+        Self { key, api_key: api_key::write(key, &secret), secret }
+    }
 }
 
 #[cfg(test)]

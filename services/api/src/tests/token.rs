@@ -13,7 +13,7 @@ async fn a_token_is_made_listed_changed_and_revoked() {
     let asked =
         json!({ "description": "d", "scopes": { "buckets": ["demo"], "tunnels": null }, "api_access": "enabled" });
     let made = client.post("/v1/tokens", asked).await.json(201);
-    assert_eq!(made.as_object().unwrap().keys().collect::<Vec<_>>(), ["key", "secret"]);
+    assert_eq!(made.as_object().unwrap().keys().collect::<Vec<_>>(), ["api_key", "key", "secret"]);
     let listed = client.get("/v1/tokens").await;
     assert!(!listed.text.contains(made["secret"].as_str().unwrap()));
     let token = listed.json(200)[1].clone();

@@ -34,6 +34,17 @@ fn a_session_token() {
 }
 
 #[test]
+fn an_api_key_alone_or_as_a_secret() {
+    let api_key = "sk-0199b2c87a6e4d1e9a533f1d2b9c0a11a:b";
+    for value in [format!("Bearer {api_key}"), basic(&format!("whr:{api_key}"))] {
+        let Some(Credentials::Basic { key, secret }) = read(&[&value]) else { panic!("{value}") };
+        assert_eq!((key.to_string().as_str(), secret.expose()), (KEY, "a:b"));
+    }
+    assert!(read(&["Bearer sk-0199b2c87a6e4d1e9a533f1d2b9c0a11"]).is_none(), "it has no secret");
+    assert!(read(&[&basic("whr:secret")]).is_none());
+}
+
+#[test]
 fn anything_else_is_none() {
     assert!(read(&[]).is_none());
     let (good, no_colon, no_key) = (basic(&format!("{KEY}:s")), basic(KEY), basic("admin:s"));

@@ -52,8 +52,12 @@ fn a_token_has_every_field_and_no_secret() {
 
 #[test]
 fn a_new_token_shows_its_secret_once() {
-    let issued = Issued { key: TokenId(Uuid::from_u128(3)), secret: Secret::from("s".to_owned()) };
-    let expected = json!({ "key": "00000000-0000-0000-0000-000000000003", "secret": "s" });
+    let issued = Issued::new(TokenId(Uuid::from_u128(3)), Secret::from("s".to_owned()));
+    let expected = json!({
+        "key": "00000000-0000-0000-0000-000000000003",
+        "secret": "s",
+        "api_key": "sk-00000000000000000000000000000003s",
+    });
     assert_eq!(serde_json::to_value(issued).unwrap(), expected);
 }
 
