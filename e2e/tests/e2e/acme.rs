@@ -12,11 +12,15 @@ use serde_json::{Value, json};
 const HOST: &str = "hooks.example.com";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// With certificates that are ordered at the authority.
+fn ordering(plan: server::Plan, authority: &Authority) -> server::Plan {
+    let (directory, ca_file) = (authority.directory(), authority.ca_file().to_string_lossy());
+    plan.tls().args(["--acme", &directory, "--acme-ca-file", &ca_file])
+}
+
 /// A server with these roles that orders at the authority.
 fn plan(world: &World, nats: &Nats, authority: &Authority, name: &str, roles: &str) -> server::Plan {
-    let ca_file = authority.ca_file().to_string_lossy();
-    let ordering = ["--acme", &authority.directory(), "--acme-ca-file", &ca_file].map(str::to_owned);
-    world.server_around(nats, name, roles).tls().args(ordering.iter().map(String::as_str))
+    ordering(world.server_around(nats, name, roles), authority)
 }
 
 async fn start(world: &World, authority: &Authority) -> Result<(Nats, Server)> {
@@ -123,6 +127,29 @@ async fn when_two_thirds_of_its_time_are_over_a_new_one_is_ordered() {
         until("the new one is shown", async || Ok(holds(until_shown(&server, &trust).await? != first))).await?;
         assert_eq!(authority.ordered(), [HOST, HOST]);
         assert_eq!(authority.accounts(), 1);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingress_orders_with_the_rights_of_its_role() {
+    story(async |world: &World| {
+        let authority = Authority::start(&world.dir().join("authority")).await?;
+        let rights = world.rights().await?;
+        let of = |role: &str| world.server_with_rights(&rights, role, role);
+        let (_auth, ingress, rest) =
+            tokio::try_join!(of("auth").launch(), ordering(of("ingress"), &authority).launch(), of("api").launch())?;
+        ingress.until_ready().await?;
+        authority.name(HOST, &[ingress.address()]);
+        let api = rest.api()?;
+        until("the domain is made", async || {
+            Ok(holds(api.request("POST", "/v1/domains", &json!({ "domain": HOST })).await?.status == 201))
+        })
+        .await?;
+        until_shown(&ingress, &Trust::file(authority.ca_file())?).await?;
+        assert_eq!(standing(&api).await?["status"], "issued");
+        assert_eq!(rights.violations()?, Vec::<String>::new());
         Ok(())
     })
     .await;
