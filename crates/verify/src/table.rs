@@ -131,7 +131,7 @@ pub(crate) fn schemes(provider: Provider) -> Vec<Scheme> {
             Scheme::Odd(Odd::Token { header: "X-Gitlab-Token", key: KeyForm::Token }),
         ],
         Provider::HubSpot => row(Row {
-            message: "{method}{url}{body}{time}",
+            message: "{method}{url of hubspot}{body}{time}",
             time: millis(TimeAt::Header("X-HubSpot-Request-Timestamp"), TOLERANCE_SECONDS),
             ..base64("X-HubSpot-Signature-v3")
         }),

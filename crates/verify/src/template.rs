@@ -1,6 +1,8 @@
 //! What is signed, as a text with places to fill in: `{time}`, `{body}`, `{url}`, `{method}`,
 //! `{header:NAME}`. `{timestamp}` is `{time}`.
 
+use std::borrow::Cow;
+
 use crate::head::Head;
 use crate::verdict::Reason;
 
@@ -14,9 +16,14 @@ enum Part {
     Time,
     Body,
     Url,
+    /// As HubSpot signs it; no owner's scheme has it.
+    UrlOfHubSpot,
     Method,
     Header(String),
 }
+
+/// What stands as itself in the URL that HubSpot signs, however it is written in the one that it calls.
+const AS_THEMSELVES: &[u8] = b":/?@!$'()*,;";
 
 /// What of a message lies before the body and what behind it.
 #[derive(Clone, Debug, Default)]
@@ -70,19 +77,20 @@ impl Template {
         let mut message = Message::default();
         let mut is_behind = false;
         for part in &self.0 {
-            let bytes = match part {
-                Part::Literal(text) => text.as_bytes(),
-                Part::Time => time.as_bytes(),
-                Part::Url => head.url.as_bytes(),
-                Part::Method => head.request.method.as_bytes(),
-                Part::Header(name) => head.needed(name)?.as_bytes(),
+            let bytes: Cow<'_, [u8]> = match part {
+                Part::Literal(text) => text.as_bytes().into(),
+                Part::Time => time.as_bytes().into(),
+                Part::Url => head.url.as_bytes().into(),
+                Part::UrlOfHubSpot => url_of_hubspot(head.url).into_bytes().into(),
+                Part::Method => head.request.method.as_bytes().into(),
+                Part::Header(name) => head.needed(name)?.as_bytes().into(),
                 Part::Body => {
                     is_behind = true;
                     continue;
                 }
             };
             let side = if is_behind { &mut message.after } else { &mut message.before };
-            side.extend_from_slice(bytes);
+            side.extend_from_slice(&bytes);
         }
         Ok(message)
     }
@@ -94,10 +102,30 @@ impl Part {
             "time" | "timestamp" => Self::Time,
             "body" => Self::Body,
             "url" => Self::Url,
+            "url of hubspot" => Self::UrlOfHubSpot,
             "method" => Self::Method,
             other => Self::Header(other.strip_prefix("header:").filter(|name| !name.is_empty())?.to_owned()),
         })
     }
+}
+
+fn url_of_hubspot(url: &str) -> String {
+    let mut pieces = url.split('%');
+    let mut signed = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let code = piece.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        match code.filter(|code| AS_THEMSELVES.contains(code)) {
+            Some(code) => {
+                signed.push(char::from(code));
+                signed.push_str(&piece[2..]);
+            }
+            None => {
+                signed.push('%');
+                signed.push_str(piece);
+            }
+        }
+    }
+    signed
 }
 
 #[cfg(test)]
@@ -123,6 +151,19 @@ mod tests {
         assert_eq!(filled("{header:x-id}.{body}!"), ("7.".into(), "!".into()));
         let missing = Template::parse("{header:x-other}{body}").unwrap().fill(&head, "");
         assert_eq!(missing.unwrap_err(), Reason::MissingHeader);
+    }
+
+    #[test]
+    fn hubspot_signs_a_url_with_some_characters_as_themselves() {
+        for (called, signed) in [
+            ("https://a/b?c=%3A%2f%3F%40%21%24%27%28%29%2A%2c%3B", "https://a/b?c=:/?@!$'()*,;"),
+            ("https://a/%20b%26c%3Dd%25", "https://a/%20b%26c%3Dd%25"),
+            ("https://a/%253A", "https://a/%253A"),
+            ("https://a/%+3%", "https://a/%+3%"),
+            ("https://a/%\u{e9}", "https://a/%\u{e9}"),
+        ] {
+            assert_eq!(url_of_hubspot(called), signed);
+        }
     }
 
     #[test]

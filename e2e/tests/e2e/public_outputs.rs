@@ -31,7 +31,16 @@ pub(crate) struct Public {
 
 impl Public {
     pub(crate) async fn new(world: &World, output: Value) -> Result<Self> {
-        let server = world.server("relay").args(ALLOW_LOOPBACK).start().await?;
+        Self::with(world, [], output).await
+    }
+
+    /// With these further arguments of the server.
+    pub(crate) async fn with<'a>(
+        world: &World,
+        args: impl IntoIterator<Item = &'a str>,
+        output: Value,
+    ) -> Result<Self> {
+        let server = world.server("relay").args(ALLOW_LOOPBACK).args(args).start().await?;
         let api = server.api()?;
         let destination = Destination::start()?;
         let bucket = api.make_bucket("deploys", json!({})).await?;

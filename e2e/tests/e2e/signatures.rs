@@ -1,6 +1,8 @@
 //! Inputs that demand a provider's signature: who gets in, what is said, and what the owner sees.
 
 use anyhow::{Context, Result};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use e2e::http::Answer;
 use e2e::wait::{holds, until};
 use e2e::{Api, World, story};
@@ -76,6 +78,60 @@ async fn what_becomes_of_a_webhook_that_does_not_verify_is_its_owners_choice() {
         let bodies: Vec<String> =
             public.destination.arrivals().iter().map(|a| String::from_utf8_lossy(&a.body).into_owned()).collect();
         assert_eq!(bodies, ["reject: good", "drop: good", "mark: good", "mark: forged", "mark: bare"]);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_url_is_the_one_that_the_provider_calls_whatever_a_proxy_makes_of_it() {
+    story(async |world: &World| {
+        let public = Public::with(world, ["--public-url", "https://relay.example.com"], json!({})).await?;
+        let api = public.server.api()?;
+        api.call("POST", "/v1/domains", &json!({"domain": "hooks.example.org"}), 201).await?;
+        let signature = json!({"provider": "square", "secrets": ["s"]});
+        let place =
+            json!({"name": "own", "signature": signature, "custom_domain": "hooks.example.org", "path_prefix": "/a"});
+        let by_host = api.make_input(&public.bucket, place).await?;
+        let by_id = api.make_input(&public.bucket, json!({"name": "by id", "signature": signature})).await?;
+        let status = async |target: &str, host: &str, url: &str| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, b"s");
+            let code = hmac::sign(&key, format!("{url}{{}}").as_bytes());
+            let code = BASE64_STANDARD.encode(code.as_ref());
+            let request = format!(
+                "POST {target} HTTP/1.1\r\nHost: {host}\r\nx-square-hmacsha256-signature: {code}\r\n\
+                 Content-Length: 2\r\n\r\n{{}}"
+            );
+            Ok::<_, anyhow::Error>(public.server.caller().send("POST", request.as_bytes()).await?.status)
+        };
+        let path = format!("/v1/webhooks/{by_id}?q=1");
+        until("the inputs are known", async || Ok(holds(status("/a", "hooks.example.org", "x").await? == 401))).await?;
+        assert_eq!(status(&path, "127.0.0.1", &format!("https://relay.example.com{path}")).await?, 200);
+        assert_eq!(status(&path, "127.0.0.1", &format!("http://127.0.0.1{path}")).await?, 401);
+        assert_eq!(status("/a/b?q=1", "hooks.example.org", "https://hooks.example.org/a/b?q=1").await?, 200);
+        assert_eq!(status("/a/b?q=1", "hooks.example.org", "https://relay.example.com/a/b?q=1").await?, 401);
+        // By its id it is called by the relay's own name.
+        let path = format!("/v1/webhooks/{by_host}");
+        assert_eq!(status(&path, "10.1.2.3", &format!("https://relay.example.com{path}")).await?, 200);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_too_large_for_memory_is_verified_as_it_comes() {
+    story(async |world: &World| {
+        let public = Public::new(world, json!({})).await?;
+        let signature = json!({"provider": "github", "secrets": ["s"]});
+        let more = json!({"name": "large", "signature": signature});
+        let input = public.server.api()?.make_input(&public.bucket, more).await?;
+        let body = "x".repeat(5_000_000);
+        let mut other = body.clone();
+        other.replace_range(2_000_000..2_000_001, "y");
+        assert_eq!(post(&public, input, &github("s", &body), &other).await?.status, 401);
+        assert_eq!(post(&public, input, &github("s", &body), &body).await?.status, 200);
+        let arrivals = public.destination.receives(1).await?;
+        assert!(arrivals.len() == 1 && arrivals[0].body == body.as_bytes());
         Ok(())
     })
     .await;
