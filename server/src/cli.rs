@@ -55,6 +55,11 @@ pub struct Serve {
     #[arg(long, env = "RELAY_HTTP_ADDR", default_value = "127.0.0.1:8080")]
     pub http_addr: SocketAddr,
 
+    /// Where Prometheus finds metrics, at /metrics: address and port, which outsiders should not
+    /// reach [default: nowhere]
+    #[arg(long, env = "RELAY_METRICS_ADDR")]
+    pub metrics_addr: Option<SocketAddr>,
+
     /// By which URL others reach --http-addr [default: built from --http-addr]
     #[arg(long, env = "RELAY_PUBLIC_URL")]
     pub public_url: Option<Url>,

@@ -1,6 +1,7 @@
 //! Gives each request to the role that it is for.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use axum::body::Body;
 use dispatcher::{Dispatcher, Sessions};
@@ -13,6 +14,7 @@ use proto::web_socket;
 use tower::{Service, ServiceExt};
 
 use crate::listener::{App, Peer};
+use crate::metrics::{For, Requests};
 use crate::readiness::Readiness;
 
 /// What every path of the agents' protocol begins with.
@@ -46,6 +48,7 @@ impl Services {
 #[derive(Clone)]
 pub struct Front {
     readiness: Readiness,
+    requests: Requests,
     /// Known once the store was opened; until then callers are told to come again.
     services: Arc<OnceLock<Services>>,
 }
@@ -87,8 +90,8 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 
 impl Front {
     /// A way in whose roles are not there yet.
-    pub fn new(readiness: Readiness) -> Self {
-        Self { readiness, services: Arc::default() }
+    pub fn new(readiness: Readiness, requests: Requests) -> Self {
+        Self { readiness, requests, services: Arc::default() }
     }
 
     /// From now on requests are served. Said once; later ones change nothing.
@@ -102,27 +105,13 @@ impl Front {
         ingress.is_some_and(|ingress| ingress.answers_to(request.uri(), request.headers()))
     }
 
-    fn ready(&self) -> Response<Body> {
-        let report = self.readiness.report();
-        let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        match serde_json::to_vec(&report) {
-            Ok(json) => answer(status, "application/json", json),
-            Err(err) => answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, err.to_string()),
-        }
-    }
-}
-
-impl App for Front {
-    async fn call(&self, mut request: Request<Incoming>, head: Option<RawHead>, peer: Peer) -> Response<Body> {
-        let purpose = match self.is_for_a_domain(&request) {
-            true => Purpose::Webhook,
-            false => Purpose::of(request.method(), request.uri().path(), request.headers()),
-        };
-        match purpose {
-            Purpose::Live => return answer(StatusCode::OK, TEXT, "live\n"),
-            Purpose::Ready => return self.ready(),
-            Purpose::Webhook | Purpose::Agent | Purpose::AgentSocket | Purpose::Socket | Purpose::Api => {}
-        }
+    async fn serve(
+        &self,
+        purpose: Purpose,
+        mut request: Request<Incoming>,
+        head: Option<RawHead>,
+        peer: Peer,
+    ) -> Response<Body> {
         let Some(services) = self.services.get() else {
             return starting();
         };
@@ -159,6 +148,36 @@ impl App for Front {
             },
             Purpose::Live | Purpose::Ready => elsewhere(),
         }
+    }
+
+    fn ready(&self) -> Response<Body> {
+        let report = self.readiness.report();
+        let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        match serde_json::to_vec(&report) {
+            Ok(json) => answer(status, "application/json", json),
+            Err(err) => answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, err.to_string()),
+        }
+    }
+}
+
+impl App for Front {
+    async fn call(&self, request: Request<Incoming>, head: Option<RawHead>, peer: Peer) -> Response<Body> {
+        let purpose = match self.is_for_a_domain(&request) {
+            true => Purpose::Webhook,
+            false => Purpose::of(request.method(), request.uri().path(), request.headers()),
+        };
+        let counted = match purpose {
+            Purpose::Live => return answer(StatusCode::OK, TEXT, "live\n"),
+            Purpose::Ready => return self.ready(),
+            Purpose::Webhook => For::webhook,
+            Purpose::Agent | Purpose::AgentSocket => For::agent,
+            Purpose::Socket => For::socket,
+            Purpose::Api => For::api,
+        };
+        let came = Instant::now();
+        let response = self.serve(purpose, request, head, peer).await;
+        self.requests.note(counted, response.status(), came.elapsed());
+        response
     }
 }
 

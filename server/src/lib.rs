@@ -8,6 +8,7 @@
 //! - [`nats`] is the broker that is started when none is named.
 //! - [`acme`] orders certificates for domains.
 //! - [`data_dir`], [`master_key`], [`admin`], [`certs`] and [`tls`] are what the process keeps.
+//! - [`metrics`] says what the process counts.
 //! - [`echo`] and [`ask`] are small programs for trying things and for health checks.
 //!
 //! The roles know nothing of each other: what they share is the store.
@@ -22,6 +23,7 @@ pub mod echo;
 pub mod front;
 pub mod listener;
 pub mod master_key;
+pub mod metrics;
 pub mod nats;
 pub mod options;
 pub mod out;

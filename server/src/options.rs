@@ -109,6 +109,8 @@ pub struct Options {
     pub roles: Roles,
     /// Where it listens.
     pub http_addr: SocketAddr,
+    /// Where metrics are served, if anywhere.
+    pub metrics_addr: Option<SocketAddr>,
     /// Where others reach it; when not given it follows from the address that was bound.
     pub public_url: Option<Url>,
     /// Where its certificate comes from; none for plaintext.
@@ -212,6 +214,7 @@ impl Options {
             },
             stop_delay: Duration::from_secs(cli.limits.stop_delay.into()),
             http_addr: cli.http_addr,
+            metrics_addr: cli.metrics_addr,
             public_url: cli.public_url,
             data_dir: cli.data_dir,
             nats,

@@ -14,6 +14,7 @@ use auth::Auth;
 use crypto::key::{MasterKey, MasterKeys};
 use dispatcher::Dispatcher;
 use ingress::Ingress;
+use prometheus_client::registry::Registry;
 use store::Store;
 use telemetry::Stop;
 use tokio::net::TcpListener;
@@ -22,7 +23,8 @@ use crate::acme::{self, Desk, Shelf};
 use crate::admin::{self, First};
 use crate::data_dir::DataDir;
 use crate::front::{Front, Services};
-use crate::listener::Listener;
+use crate::listener::{Limits, Listener};
+use crate::metrics::{self, Metrics, Requests};
 use crate::options::{self, Durability, MasterKeySource, Nats, Options, Role};
 use crate::readiness::Readiness;
 use crate::tasks::Group;
@@ -99,7 +101,8 @@ impl Server {
         warn_of_plaintext(bound, tls.is_some());
 
         // From here on /livez and /readyz answer, and everyone else is told to come again.
-        let front = Front::new(readiness.clone());
+        let mut registry = metrics::registry(readiness.clone());
+        let front = Front::new(readiness.clone(), Requests::new(&mut registry));
         let listener = Listener::new(front.clone(), tls, options.limits.clone());
         let listener_stop = groups.front.stop();
         groups.front.spawn("the HTTP listener", async move {
@@ -120,7 +123,10 @@ impl Server {
         if let Some((config, shelf)) = options.acme.clone().zip(shelf) {
             order_certificates(config, &store, shelf, groups);
         }
-        front.open(start_roles(&options, &store, url, &data_path, groups)?);
+        front.open(start_roles(&options, &store, url, &data_path, &mut registry, groups)?);
+        if let Some(address) = options.metrics_addr {
+            serve_metrics(address, Metrics::new(registry), groups).await?;
+        }
         // Only now: who is told that we are ready asks at once.
         readiness.store_opened(store.health().clone());
 
@@ -206,11 +212,23 @@ fn order_certificates(config: acme::Config, store: &Store, shelf: Arc<Shelf>, gr
     groups.front.spawn("the orders of certificates", async move { desk.run(&stop).await });
 }
 
+/// Until the process ends: in the back, since the end is worth watching too.
+async fn serve_metrics(address: SocketAddr, metrics: Metrics, groups: &mut Groups) -> anyhow::Result<()> {
+    let socket = TcpListener::bind(address).await.with_context(|| format!("serve metrics at {address}"))?;
+    let listener = Listener::new(metrics, None, Limits::default());
+    let stop = groups.back.stop();
+    groups.back.spawn("metrics", async move {
+        listener.run(socket, stop).await;
+    });
+    Ok(())
+}
+
 fn start_roles(
     options: &Options,
     store: &Store,
     url: &str,
     data_dir: &Path,
+    registry: &mut Registry,
     groups: &mut Groups,
 ) -> anyhow::Result<Services> {
     let mut services = Services::default();
@@ -220,7 +238,7 @@ fn start_roles(
         groups.back.spawn("auth", async move { auth.run(&stop).await });
     }
     if options.roles.has(Role::Dispatcher) {
-        let dispatcher = Dispatcher::new(store.clone(), options.dispatcher.clone(), groups.front.stop())
+        let dispatcher = Dispatcher::new(store.clone(), options.dispatcher.clone(), groups.front.stop(), registry)
             .context("set up the dispatcher")?;
         services.set_dispatcher(&dispatcher);
         groups.front.spawn("the dispatcher", async move { dispatcher.run().await });

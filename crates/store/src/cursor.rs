@@ -68,6 +68,8 @@ pub struct Cursor {
     folded: u64,
     /// The highest number that the consumer gave to a delivery; a lower one means a new consumer.
     delivered: u64,
+    /// Events that were stored before this time are not given out for the first time any more.
+    reached: UnixMs,
     /// How many events the stream had for the consumer when NATS last said so.
     pending: u64,
     /// How many events the standing pull requests may still bring.
@@ -128,6 +130,7 @@ impl Cursor {
             progress: Progress::default(),
             folded: 0,
             delivered: 0,
+            reached: now,
             pending: 0,
             asked: 0,
             over_at: Instant::now(),
@@ -356,10 +359,12 @@ impl Cursor {
         }
     }
 
-    async fn ensure_consumer(&self, since: UnixMs, now: UnixMs) -> Result<bool, Error> {
+    async fn ensure_consumer(&mut self, since: UnixMs, now: UnixMs) -> Result<bool, Error> {
         let last = self.store.facts().last(&self.key).await?.map(|(_, at)| at);
         let from = last.unwrap_or(since).min(now).minus(self.window).minus(consumer::SLACK);
-        consumer::ensure(&self.store, &self.key, &self.stream, &self.name, self.window, from).await
+        let existed = consumer::ensure(&self.store, &self.key, &self.stream, &self.name, self.window, from).await?;
+        self.reached = from;
+        Ok(existed)
     }
 
     async fn fold(&mut self, now: UnixMs) -> Result<(), Error> {
@@ -382,9 +387,11 @@ impl Cursor {
         Ok(())
     }
 
-    /// Before it no fact matters: what was tried last before it was received before the window and
-    /// is known as ended, even when nobody worked with the cursor for as long as the window.
+    /// Before it no fact matters. What was tried last before the window was received before it too,
+    /// and is known as ended; unless the consumer, made when nobody had worked with the cursor for
+    /// long, has not given out everything from back then.
     fn horizon(&self, now: UnixMs) -> UnixMs {
-        now.minus(self.window).minus(self.window).minus(consumer::SLACK)
+        let reached = self.reached.minus(consumer::SLACK);
+        now.minus(self.window).minus(self.window).minus(consumer::SLACK).min(reached)
     }
 }

@@ -32,6 +32,8 @@ mod compatible;
 #[cfg(test)]
 mod crons;
 #[cfg(test)]
+mod cursors;
+#[cfg(test)]
 mod deduplicate;
 #[cfg(test)]
 mod domains;
@@ -55,6 +57,8 @@ mod lifecycle;
 mod logs;
 #[cfg(test)]
 mod looking_back;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod plaintext;
 #[cfg(test)]

@@ -324,6 +324,7 @@ impl Courier {
     async fn concluded(&mut self, cursor: &Cursor, facts: Vec<Fact>) {
         for fact in facts {
             self.noted(&fact);
+            self.hub.metrics().note(&fact, clock::now());
             let receipt = match conclusion::retry_at(&fact) {
                 Some(at) => self.book.retry(fact.event(), at, clock::now()),
                 None => self.book.ended(fact.event()),

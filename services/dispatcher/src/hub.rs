@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::alert::Alerts;
 use crate::courier::{self, ToCourier};
+use crate::metrics::Metrics;
 use crate::presence::{Board, Presence, Standing};
 use crate::session::Session;
 
@@ -34,6 +35,7 @@ struct Inner {
     setups: Semaphore,
     couriers: Mutex<HashMap<CursorKey, Courier>>,
     presence: Presence,
+    metrics: Metrics,
     alerts: Alerts,
     /// The sessions of the public socket.
     sockets: Mutex<HashMap<SessionId, Arc<Session>>>,
@@ -46,7 +48,7 @@ struct Courier {
 }
 
 impl Hub {
-    pub(crate) fn new(store: Store, stop: Stop) -> Self {
+    pub(crate) fn new(store: Store, stop: Stop, metrics: Metrics) -> Self {
         let inner = Inner {
             id: DispatcherId(Uuid::new_v4()),
             store,
@@ -55,6 +57,7 @@ impl Hub {
             setups: Semaphore::new(SETUPS_MAX),
             couriers: Mutex::default(),
             presence: Presence::default(),
+            metrics,
             alerts: Alerts::new(),
             sockets: Mutex::default(),
         };
@@ -69,6 +72,11 @@ impl Hub {
     /// What is said of the sessions and cursors here.
     pub(crate) fn presence(&self) -> &Presence {
         &self.inner.presence
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     /// Where trouble is raised.

@@ -25,6 +25,7 @@ mod courier;
 mod delivery;
 mod gate;
 mod hub;
+mod metrics;
 mod presence;
 mod public;
 mod session;
@@ -38,6 +39,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use ipnet::IpNet;
 use outbound::InvalidServers;
+use prometheus_client::registry::Registry;
 use proto::MESSAGE_BYTES_MAX;
 use proto::v1::agent_server::AgentServer;
 use store::Store;
@@ -65,13 +67,15 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher on this store. `stop` is what ends it.
+    /// A dispatcher on this store. `stop` is what ends it, `registry` where it says what it counts.
     ///
     /// # Errors
     /// When the name servers cannot be used.
-    pub fn new(store: Store, config: Config, stop: Stop) -> Result<Self, InvalidServers> {
+    pub fn new(store: Store, config: Config, stop: Stop, registry: &mut Registry) -> Result<Self, InvalidServers> {
         let public = Arc::new(public::Attempts::new(config)?);
-        Ok(Self { hub: hub::Hub::new(store, stop), public })
+        let hub = hub::Hub::new(store, stop, metrics::Metrics::new(registry));
+        registry.register_collector(Box::new(metrics::Standings(hub.clone())));
+        Ok(Self { hub, public })
     }
 
     /// The gRPC service for agents.

@@ -54,6 +54,11 @@ impl Presence {
         self.changed.notify_one();
     }
 
+    /// How many sessions there are.
+    pub(crate) fn sessions(&self) -> usize {
+        lock(&self.sessions).len()
+    }
+
     /// Nobody works with a cursor, and it stands like this.
     pub(crate) fn unserved(&self, key: CursorKey, standing: Standing) {
         lock(&self.unserved).insert(key, standing);
