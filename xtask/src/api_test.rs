@@ -63,7 +63,7 @@ pub(crate) fn run(program: &Path, nats_server: &Path) -> anyhow::Result<()> {
 }
 
 /// The key and the secret of the first token.
-fn admin(data_dir: &Path) -> anyhow::Result<[String; 2]> {
+pub(crate) fn admin(data_dir: &Path) -> anyhow::Result<[String; 2]> {
     let text = fs::read_to_string(data_dir.join("admin.json")).context("read the credentials")?;
     let admin: Value = serde_json::from_str(&text).context("read the credentials")?;
     let field =

@@ -1,5 +1,6 @@
 //! `cargo xtask`: what a newcomer, a developer and CI do with this workspace.
 
+mod acme_test;
 mod api_test;
 mod bench;
 mod ci;
@@ -33,6 +34,8 @@ enum Command {
     Test(test::Args),
     /// Check the REST API against its description, with the programs as they are now.
     ApiTest,
+    /// Order a certificate at Pebble, the authority of Let's Encrypt for tests. Needs `pebble` on PATH.
+    AcmeTest,
     /// Do what CI does: format, lints, docs, dependencies, all tests, and a run of `up`.
     Ci,
     /// Measure a release build; the arguments go to the bench.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Up(args) => up::run(args),
         Command::Test(args) => test::run(&args),
         Command::ApiTest => api_test::build_and_run(),
+        Command::AcmeTest => acme_test::run(),
         Command::Ci => ci::run(),
         Command::Bench(args) => bench::run(&args),
         Command::ComposeTest(args) => compose_test::run(&args),

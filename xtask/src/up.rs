@@ -6,7 +6,7 @@
 
 pub(crate) mod stage;
 
-mod child;
+pub(crate) mod child;
 mod demo;
 mod destination;
 

@@ -14,9 +14,11 @@ use crate::time::UnixMs;
 
 pub use desk::{Desk, LEASE, ORDERS_MAX, ORDERS_PER_ACCOUNT_MAX, ORDERS_WINDOW, Order, Refusal};
 
-/// The wait after the first failure. Public authorities allow five failed validations of a name in
-/// an hour; each further failure doubles the wait.
-pub const FIRST_WAIT: Duration = Duration::from_secs(15 * 60);
+/// The wait after an authority has said no for the first time. Public ones allow five failed
+/// validations of a name in an hour; each further failure doubles the wait.
+pub const REFUSED_WAIT: Duration = Duration::from_secs(15 * 60);
+/// The wait after something else went wrong for the first time, such as the way to the authority.
+pub const BROKEN_WAIT: Duration = Duration::from_secs(60);
 /// The longest wait after a failure.
 pub const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How much of what went wrong is kept, in bytes.
@@ -70,12 +72,12 @@ impl Standing {
         Self { name, valid_until: Some(until), failures: 0, failure: None, next_at }
     }
 
-    /// After an order failed: it is tried again after a wait that doubles each time. `random`, from
-    /// 0 to 1, spreads what failed together.
+    /// After an order failed: it is tried again after this wait, which doubles each time. `random`,
+    /// from 0 to 1, spreads what failed together.
     #[must_use]
-    pub fn failed(self, text: &str, now: UnixMs, random: f64) -> Self {
+    pub fn failed(self, text: &str, wait: Duration, now: UnixMs, random: f64) -> Self {
         let failures = self.failures.saturating_add(1);
-        let doubled = FIRST_WAIT.saturating_mul(1 << (failures - 1).min(16)).min(WAIT_MAX);
+        let doubled = wait.saturating_mul(1 << (failures - 1).min(16)).min(WAIT_MAX);
         let wait = doubled.mul_f64(1.0 + random.clamp(0.0, 1.0) / 4.0);
         let failure = text[..text.floor_char_boundary(FAILURE_BYTES_MAX)].to_owned();
         Self { failures, failure: Some(failure), next_at: now.plus(wait), ..self }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use model::certificate::{LEASE, Refusal, Standing};
+use model::certificate::{BROKEN_WAIT, LEASE, REFUSED_WAIT, Refusal, Standing};
 use model::{DomainId, UnixMs};
 use store::certificate::DeskRevision;
 use store::directory::Key;
@@ -131,11 +131,11 @@ impl Desk {
             }
             Err(Failure::Refused(text)) => {
                 tracing::warn!(domain = %one.domain, failures = standing.failures + 1, "the authority issues no certificate");
-                standing.failed(&text, now(), rand::random())
+                standing.failed(&text, REFUSED_WAIT, now(), rand::random())
             }
             Err(Failure::Broken(err)) => {
                 tracing::error!(domain = %one.domain, error = format!("{err:#}"), "no certificate could be ordered");
-                standing.failed(BROKEN, now(), rand::random())
+                standing.failed(BROKEN, BROKEN_WAIT, now(), rand::random())
             }
         };
         certificates.put_standing(one.domain, &standing).await

@@ -26,20 +26,20 @@ fn failures_wait_ever_longer_and_a_certificate_stays_what_it_is() {
     let mut standing = Standing::issued(name(), NOW, NOW.plus(DAY * 90));
     let mut waits = Vec::new();
     for _ in 0..12 {
-        standing = standing.failed("no", NOW, 0.0);
+        standing = standing.failed("no", REFUSED_WAIT, NOW, 0.0);
         waits.push(standing.next_at.since(NOW));
     }
-    assert_eq!(waits[..3], [FIRST_WAIT, FIRST_WAIT * 2, FIRST_WAIT * 4]);
+    assert_eq!(waits[..3], [REFUSED_WAIT, REFUSED_WAIT * 2, REFUSED_WAIT * 4]);
     assert_eq!(waits.last(), Some(&WAIT_MAX));
-    assert_eq!(standing.failed("no", NOW, 1.0).next_at.since(NOW), WAIT_MAX + WAIT_MAX / 4);
-    let many = Standing { failures: u32::MAX, ..Standing::new(name(), NOW) }.failed("no", NOW, 0.5);
+    assert_eq!(standing.failed("no", BROKEN_WAIT, NOW, 1.0).next_at.since(NOW), WAIT_MAX + WAIT_MAX / 4);
+    let many = Standing { failures: u32::MAX, ..Standing::new(name(), NOW) }.failed("no", BROKEN_WAIT, NOW, 0.5);
     assert_eq!((many.failures, many.valid_until), (u32::MAX, None));
 }
 
 #[test]
 fn what_went_wrong_is_kept_up_to_a_limit() {
     let whole = "x".repeat(FAILURE_BYTES_MAX);
-    let kept = |text: &str| Standing::new(name(), NOW).failed(text, NOW, 0.0).failure.unwrap();
+    let kept = |text: &str| Standing::new(name(), NOW).failed(text, BROKEN_WAIT, NOW, 0.0).failure.unwrap();
     assert_eq!(kept(&whole), whole);
     assert_eq!(kept(&format!("{}é", &whole[1..])), whole[1..]);
 }

@@ -7,7 +7,7 @@ mod record;
 use std::time::Duration;
 
 use crypto::Secret;
-use model::certificate::Standing;
+use model::certificate::{REFUSED_WAIT, Standing};
 use model::{AccountId, BucketId, GroupId, OutputId, SessionId, TokenId, UnixMs};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ fn domains() -> Vec<Value> {
     let domain = record::domain();
     let issued = Standing::issued(domain.domain.clone(), NOW, NOW.plus(Duration::from_secs(90 * 24 * 60 * 60)));
     let standings = [
-        Some(issued.failed("the name hooks.example.com has no address", NOW, 0.0)),
+        Some(issued.failed("the name hooks.example.com has no address", REFUSED_WAIT, NOW, 0.0)),
         Some(Standing::new(domain.domain.clone(), NOW)),
         None,
     ];
