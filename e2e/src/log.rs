@@ -60,6 +60,23 @@ impl Log {
         Ok(count)
     }
 
+    /// Has the log lose the last event of a bucket, as a broken disk might.
+    ///
+    /// # Errors
+    /// When NATS does not answer, or the bucket has none.
+    pub async fn lose_last_event(&self, bucket: BucketId) -> anyhow::Result<()> {
+        for stream in self.streams("EVENT_").await? {
+            let subject = format!("event.*.{}", bucket.0.simple());
+            let mut subjects = stream.info_with_subjects(subject.as_str()).await?;
+            if let Some((subject, _)) = subjects.try_next().await? {
+                let last = stream.get_last_raw_message_by_subject(&subject).await?;
+                stream.delete_message(last.sequence).await?;
+                return Ok(());
+            }
+        }
+        anyhow::bail!("bucket {bucket} has no events")
+    }
+
     /// Every fact of a bucket, each cursor's in order.
     ///
     /// # Errors

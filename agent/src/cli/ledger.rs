@@ -12,8 +12,9 @@ use super::text::Query;
 use crate::rest::{Bucket, find_bucket, find_output};
 
 const EXPLAINED: &str = "\
-For every output: received = sent + failed + rejected + expired + pending. The exit code is 1 when
-that does not hold anywhere.";
+For every output: received = sent + failed + rejected + expired + pending. What was received is
+counted in the log of events, the rest by what became of it: an event that is lost and a delivery
+without an event both show. The exit code is 1 when it does not hold anywhere.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXPLAINED)]

@@ -1,5 +1,6 @@
 //! The log of webhooks: sealed, appended, and opened again.
 
+mod heads;
 mod meta;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::layout::{self, Layout};
 use crate::publish::{Publication, Publisher};
 use crate::{Error, get};
 
+pub use heads::Read;
 pub use meta::Meta;
 
 /// How long an append is tried before its caller is told that it was not possible: within the

@@ -246,7 +246,7 @@ impl FromStr for Source {
 fn read(source: Source, message: &jetstream::Message) -> What {
     let mut ids = message.subject.split('.').filter_map(|part| Uuid::try_parse(part).ok());
     let told = match source {
-        Source::Events(_) | Source::Ephemeral => head(ids.next(), message),
+        Source::Events(_) | Source::Ephemeral => head(ids.next(), message).map(|head| What::Event(Box::new(head))),
         Source::Facts(_) => facts([ids.next(), ids.next(), ids.next()], message),
     };
     told.unwrap_or_else(|| {
@@ -255,10 +255,11 @@ fn read(source: Source, message: &jetstream::Message) -> What {
     })
 }
 
-fn head(bucket: Option<Uuid>, message: &jetstream::Message) -> Option<What> {
+/// What stands beside an event; nothing for a message that is none.
+pub(crate) fn head(bucket: Option<Uuid>, message: &jetstream::Message) -> Option<Head> {
     let bucket = BucketId(bucket?);
     let (event, input, meta) = Meta::read(message.headers.as_ref()?)?;
-    Some(What::Event(Box::new(Head { bucket, event, input, meta })))
+    Some(Head { bucket, event, input, meta })
 }
 
 fn facts(ids: [Option<Uuid>; 3], message: &jetstream::Message) -> Option<What> {

@@ -45,6 +45,20 @@ async fn logs_are_listed_filtered_and_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_log_lost_unbalances_the_ledger() {
+    story(async |world: &World| {
+        let straight = Straight::new(world).await?;
+        straight.send(1..=3).await?;
+        until_ledger(&straight.api, "all are sent", |line| line["sent"] == 3 && line["balanced"] == true).await?;
+        straight.log.lose_last_event(straight.bucket.id).await?;
+        let line = until_ledger(&straight.api, "one is missing", |line| line["received"] == 2).await?;
+        assert_eq!((&line["sent"], &line["balanced"]), (&json!(3), &json!(false)));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_workers_that_poll_take_each_webhook_once() {
     const EVENTS: u64 = 50;
     story(async |world: &World| {

@@ -7,7 +7,8 @@
 //!   `attempt` is each try at it.
 //! - `table` is how rows lie in SQLite; a file of another version is deleted and filled anew.
 //! - `fold` is the one writer. It takes what the store's feed tells, in batches.
-//! - `query` reads single rows and pages; `count` counts them.
+//! - `query` reads single rows and pages; `count` counts them; `ledger` proves that
+//!   none is lost.
 //! - [`Logs`] is what routes hold: it lends connections to readers and tells what changes.
 //!
 //! Nothing of this is needed for correctness: the file can be lost at any time, and several
@@ -17,6 +18,7 @@
 pub(crate) mod attempt;
 pub(crate) mod count;
 mod fold;
+pub(crate) mod ledger;
 pub(crate) mod query;
 pub(crate) mod row;
 pub(crate) mod status;
@@ -168,6 +170,15 @@ impl Logs {
     /// [`Error::Unavailable`] when it takes longer than a request may.
     pub(crate) async fn whole(&self) -> Result<(), Error> {
         self.until(Progress::is_whole).await
+    }
+
+    /// Waits until the events of a bucket are taken in up to this place.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it takes longer than a request may.
+    pub(crate) async fn events_until(&self, bucket: BucketId, ephemeral: bool, place: u64) -> Result<(), Error> {
+        let (events, _) = feed::sources_of(&self.inner.store, bucket, ephemeral);
+        self.until(|progress| progress.sequence(events) >= place).await
     }
 
     /// Waits until the facts of a bucket are taken in up to this sequence.

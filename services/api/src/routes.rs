@@ -68,7 +68,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/v1/logs/stream", get(tail::follow)),
         ("/v1/logs/histogram", get(count::histogram)),
         ("/v1/logs-stats", get(count::stats)),
-        ("/v1/ledger", get(count::ledger)),
+        ("/v1/ledger", get(count::ledgers)),
         ("/v1/usage", get(count::usage)),
         ("/v1/audit", get(audit::list)),
         ("/v1/usages/{id}", get(count::usage_of)),

@@ -1,8 +1,8 @@
-//! Counts rows: by output, by minute, by day.
+//! Counts rows: by minute, by day.
 
 use std::collections::BTreeMap;
 
-use model::{BucketId, OutputId};
+use model::BucketId;
 use rusqlite::{Connection, params_from_iter};
 
 use super::query::{Filter, Where};
@@ -16,9 +16,9 @@ pub(crate) const DAY_MS: u64 = 24 * 3600 * 1000;
 /// How many deliveries of an output stand how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Balance {
-    /// Those whose event was received: counted by the heads of events.
+    /// Those whose event is in the stream of events.
     pub(crate) received: u64,
-    /// All, by status: counted also where nothing but facts tells of them.
+    /// Those of which an event or a fact tells, by status.
     pub(crate) by_status: [u64; Status::ALL.len()],
 }
 
@@ -32,22 +32,6 @@ impl Balance {
     pub(crate) fn is_balanced(&self) -> bool {
         self.received == self.by_status.iter().sum::<u64>()
     }
-}
-
-/// The balance of each output of a bucket of which there are rows.
-pub(crate) fn ledger(connection: &Connection, bucket: BucketId) -> rusqlite::Result<BTreeMap<OutputId, Balance>> {
-    let mut select = connection.prepare_cached(
-        "SELECT output, status, count(*), count(input) FROM log WHERE bucket = ?1 GROUP BY output, status",
-    )?;
-    let mut rows = select.query([bucket.0])?;
-    let mut balances: BTreeMap<OutputId, Balance> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let balance = balances.entry(OutputId(row.get(0)?)).or_default();
-        let status = Status::of(row.get(1)?);
-        balance.by_status[status as usize] += row.get::<_, u64>(2)?;
-        balance.received += row.get::<_, u64>(3)?;
-    }
-    Ok(balances)
 }
 
 /// What happened to the deliveries whose events were received in one span of time.

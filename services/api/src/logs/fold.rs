@@ -197,7 +197,7 @@ fn put_position(transaction: &Transaction<'_>, source: Source, position: Positio
 
 /// The outputs that an event is due to; one of a bucket without outputs is due to those who listen
 /// to the bucket itself.
-fn due_outputs(store: &Store, head: &Head) -> Vec<OutputId> {
+pub(super) fn due_outputs(store: &Store, head: &Head) -> Vec<OutputId> {
     let outputs = match &head.meta.outputs {
         // Its owner sees it, and it goes nowhere.
         _ if head.meta.withheld => Vec::new(),
@@ -218,7 +218,7 @@ fn lasting(retention: Option<&Duration>) -> Duration {
     retention.copied().filter(|retention| !retention.is_zero()).unwrap_or(for_good)
 }
 
-fn expires_at(head: &Head, retention: Option<&Duration>) -> UnixMs {
+pub(super) fn expires_at(head: &Head, retention: Option<&Duration>) -> UnixMs {
     let kept_for = match head.meta.keep_seconds {
         0 => lasting(retention),
         seconds => Duration::from_secs(seconds.into()).min(lasting(retention)),

@@ -12,6 +12,7 @@ use crate::auth::Caller;
 use crate::error::Error;
 use crate::limits::SPANS_MAX;
 use crate::logs::count::{self, DAY_MS, MINUTE_MS, Span};
+use crate::logs::ledger;
 use crate::logs::query::Filter;
 use crate::logs::status::Status;
 use crate::request::At;
@@ -36,18 +37,21 @@ pub(super) struct Asked {
 }
 
 /// `GET /v1/ledger`
-pub(super) async fn ledger(
+pub(super) async fn ledgers(
     State(api): State<Api>,
     caller: Caller,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Vec<Ledger>>, Error> {
     let buckets = wanted(&api, &caller, &asked)?;
     api.logs().whole().await?;
-    let read = move |connection: &rusqlite::Connection| {
-        let ledgers = buckets.into_iter().map(|bucket| Ok(Ledger::new(bucket, &count::ledger(connection, bucket)?)));
-        ledgers.collect()
-    };
-    Ok(Json(api.logs().read(read).await?))
+    let mut ledgers = Vec::with_capacity(buckets.len());
+    for id in buckets {
+        // It may have been deleted meanwhile.
+        if let Some(bucket) = api.directory().bucket(id) {
+            ledgers.push(Ledger::new(id, &ledger::of(api.logs(), api.store(), &bucket.record).await?));
+        }
+    }
+    Ok(Json(ledgers))
 }
 
 /// `GET /v1/logs/histogram`

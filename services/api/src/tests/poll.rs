@@ -71,6 +71,22 @@ async fn what_was_sent_or_is_too_old_is_not_handed_out() {
 }
 
 #[tokio::test]
+async fn a_delivery_without_an_event_unbalances_the_ledger() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    let event = bench.receive("1").await;
+    bench.happens(7, attempt(event, 1, Outcome::Answered(200), Next::End(Ending::Sent))).await;
+    bench.until(event, "sent").await;
+    let line = async || bench.client.get("/v1/ledger?bucket=demo").await.json(200)[0]["outputs"][0].clone();
+    assert_eq!(line().await["balanced"], true);
+    let never = model::EventId(uuid::Uuid::now_v7());
+    bench.happens(7, attempt(never, 1, Outcome::Answered(200), Next::End(Ending::Sent))).await;
+    eventually("it shows", async || line().await["sent"] == 2).await;
+    let line = line().await;
+    assert_eq!((&line["received"], &line["balanced"]), (&json!(1), &json!(false)));
+}
+
+#[tokio::test]
 async fn counts_say_what_became_of_everything() {
     let house = House::new().await;
     let bench = Bench::new(&house).await;
