@@ -264,6 +264,17 @@ async fn trouble(relay: &Guarded) -> Result<()> {
     .await
 }
 
+/// By the relay itself, kept in memory alone.
+async fn canary(relay: &Guarded) -> Result<()> {
+    let bucket = relay.api.make_bucket("quiet", json!({"ephemeral": true, "canary_seconds": 10})).await?;
+    relay.api.make_public_output(&bucket, &relay.destination.url("/canary"), json!({})).await?;
+    until("a canary returned", async || {
+        let shown = relay.get(&format!("/v1/buckets/{}/canary", bucket.id)).await?;
+        Ok(holds(!shown["last_returned"].is_null()))
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_role_can_do_its_work_with_its_own_rights() {
     story(async |world: &World| {
@@ -274,6 +285,7 @@ async fn every_role_can_do_its_work_with_its_own_rights() {
         looking_back(&relay).await?;
         around(&relay).await?;
         trouble(&relay).await?;
+        canary(&relay).await?;
         assert_eq!(relay.dispatcher.status("/v1/buckets").await, Some(404), "each role serves its own paths alone");
         let violations = relay.rights.violations()?;
         assert!(violations.is_empty(), "{violations:#?}");

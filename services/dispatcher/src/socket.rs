@@ -9,7 +9,7 @@
 //! - `pongs` knows which frames a pong proves to have been received.
 //! - `claim` finds the cursors of a socket: every socket has its own, and a socket that comes back
 //!   takes up what an earlier one of its token left.
-//! - `sweep` deletes the groups of sockets that did not come back within the window.
+//! - `sweep` deletes the groups of sockets that did not come back, and of tokens that were deleted.
 //! - `report` takes what a client says over REST as a proof that it has a webhook.
 
 pub(crate) mod claim;

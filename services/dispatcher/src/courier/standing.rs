@@ -1,7 +1,7 @@
 //! How the courier's cursor stands, for whoever wants to know.
 
 use model::fact::{Ending, Fact};
-use store::cursor::Cursor;
+use store::cursor::{Cursor, UNACKED_MAX};
 
 use super::Courier;
 use crate::alert::What;
@@ -18,8 +18,7 @@ impl Courier {
         self.board.write(Standing {
             at_hand,
             in_stream: cursor.pending(),
-            // New events come at once then; what came before is on its way.
-            is_current: cursor.is_asking() && cursor.pending() == 0,
+            is_current: hears(cursor, at_hand),
             delivered: cursor.delivered(),
             oldest_at: oldest.map(|event| event.received_at()),
             last_sent_at: self.last_sent_at.max(cursor.last_sent_at()),
@@ -35,4 +34,10 @@ impl Courier {
         }
         self.hub.alerts().raise_for(self.key, fact);
     }
+}
+
+/// Whether new events come at once, so that what was last heard of the stream is so now. With many
+/// unacknowledged NATS gives out no more, and others may have as many of them as we.
+fn hears(cursor: &Cursor, at_hand: u64) -> bool {
+    cursor.is_asking() && cursor.pending() == 0 && at_hand < UNACKED_MAX as u64 / 2
 }

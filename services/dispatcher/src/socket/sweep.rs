@@ -1,10 +1,11 @@
-//! Deletes the groups of sockets that did not come back, so that nothing is owed to them for ever.
+//! Deletes the groups of sockets that did not come back, and those of agents whose token was deleted,
+//! so that nothing is owed to them for ever.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use model::record::Group;
-use model::retry;
+use model::{GroupId, TokenId, retry};
 use store::cursor::Hold;
 use store::directory::Record;
 use store::fact::CursorKey;
@@ -18,11 +19,11 @@ use crate::session::Place;
 
 /// How often the groups are looked at.
 const ROUND_EVERY: Duration = Duration::from_secs(30);
-/// How much longer than its deliveries may be tried a socket may stay away: what is too old has
-/// ended as expired then.
+/// How much longer than its deliveries may be tried nobody may be there: what is too old has ended as
+/// expired then.
 const AWAY_SLACK: Duration = Duration::from_secs(120);
 
-/// Looks after the groups of sockets until the dispatcher stops.
+/// Looks after these groups until the dispatcher stops.
 pub(crate) async fn run(hub: &Hub) {
     let mut away = HashMap::new();
     while !hub.stop().is_given() {
@@ -35,7 +36,7 @@ pub(crate) async fn run(hub: &Hub) {
 async fn round(hub: &Hub, away: &mut HashMap<CursorKey, Instant>) {
     let groups = hub.store().directory().groups();
     let mut seen = HashMap::new();
-    for group in groups.iter().map(|group| &group.record).filter(|group| claim::is_of_socket(group)) {
+    for group in groups.iter().map(|group| &group.record).filter(|group| may_be_left(hub, group)) {
         let Some((key, span)) = cursor_of(hub, group) else {
             delete(hub, group).await;
             continue;
@@ -56,10 +57,21 @@ async fn round(hub: &Hub, away: &mut HashMap<CursorKey, Instant>) {
     *away = seen;
 }
 
+/// Whether nobody misses the group when nobody has come for it for long.
+fn may_be_left(hub: &Hub, group: &Group) -> bool {
+    let is_of_gone_token = || token_of(group).is_some_and(|token| hub.store().directory().token(token).is_none());
+    claim::is_of_socket(group) || is_of_gone_token()
+}
+
+/// The token whose agents are the group, if it is that of a token.
+fn token_of(group: &Group) -> Option<TokenId> {
+    group.name.parse().ok().filter(|token| group.id == GroupId::of_token(*token))
+}
+
 async fn delete(hub: &Hub, group: &Group) {
     match hub.store().directory().delete(&group.key()).await {
-        Ok(()) => info!(output = %group.output, group = %group.id, "a socket did not come back; its group is gone"),
-        Err(error) => warn!(output = %group.output, %error, "the group of a socket could not be deleted"),
+        Ok(()) => info!(output = %group.output, group = %group.id, "nobody came back for a group; it is gone"),
+        Err(error) => warn!(output = %group.output, %error, "a group that nobody came back for could not be deleted"),
     }
 }
 
@@ -69,4 +81,29 @@ fn cursor_of(hub: &Hub, group: &Group) -> Option<(CursorKey, Duration)> {
     let (output, bucket) = configured(hub.store().directory(), group.bucket, group.output)?;
     let place = Place { bucket: bucket.id, output: group.output, ephemeral: bucket.ephemeral };
     Some((place.cursor(group.id), retry::span(&output, &bucket)))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{AccountId, BucketId, OutputId, UnixMs};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_group_is_a_tokens_by_name_and_id_together() {
+        let (token, account) = (TokenId(Uuid::from_u128(1)), AccountId(Uuid::from_u128(3)));
+        let group = |id, name: &str| Group {
+            id,
+            output: OutputId(Uuid::from_u128(4)),
+            bucket: BucketId(Uuid::from_u128(2)),
+            account,
+            name: name.to_owned(),
+            created_at: UnixMs(0),
+        };
+        let own = token.to_string();
+        assert_eq!(token_of(&group(GroupId::of_token(token), &own)), Some(token));
+        assert_eq!(token_of(&group(GroupId::named(account, &own), &own)), None, "somebody named a group like that");
+        assert_eq!(token_of(&group(GroupId::PUBLIC, "public")), None);
+    }
 }
