@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use store::cursor::Queue;
 use store::fact::CursorKey;
-use store::presence::CursorSeen;
+use store::presence::{CursorSeen, Place};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -135,16 +135,20 @@ impl Known {
 
 /// The cursors that are worked with here, and those that nobody works with and that fall to us.
 fn known(hub: &Hub) -> Vec<Known> {
-    let dispatchers = hub.store().presence().dispatchers();
+    let (presence, dispatchers) = (hub.presence(), hub.store().presence().dispatchers());
     let mut all: Vec<_> =
         hub.standings().into_iter().map(|(key, sessions, standing)| Known { key, sessions, standing }).collect();
-    let served: HashSet<_> = all.iter().map(|known| known.key).collect();
-    let unserved = hub
-        .presence()
-        .all_unserved()
-        .into_iter()
-        .filter(|(key, _)| !served.contains(key) && !hub.has(key) && falls_to(hub.id(), key.output, &dispatchers));
-    all.extend(unserved.map(|(key, standing)| Known { key, sessions: 0, standing }));
+    let pages = hub.store().presence().pages();
+    let said = pages.iter().flat_map(|page| &page.cursors).filter(|seen| seen.sessions > 0);
+    let served: HashSet<Place> = said.map(CursorSeen::place).collect();
+    for (key, standing) in presence.all_unserved() {
+        if hub.has(&key) || served.contains(&(key.bucket, key.output, key.group)) {
+            // Somebody has come for it since the caretaker looked.
+            presence.unserved_gone(&key);
+        } else if falls_to(hub.id(), key.output, &dispatchers) {
+            all.push(Known { key, sessions: 0, standing });
+        }
+    }
     all
 }
 
