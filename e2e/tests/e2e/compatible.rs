@@ -267,6 +267,16 @@ async fn an_api_key_is_good_wherever_a_key_and_a_secret_are() {
         assert_eq!(server.caller().post(bucket.input, b"1").await?.status, 200);
         assert_eq!(socket.webhook().await?["body"], "1");
         destination.receives(1).await?;
+        let clients = until("both are seen", async || {
+            let clients = get(&client, "/v1/connected-clients").await?["webhook_clients"].take();
+            Ok((clients.as_array().map(Vec::len) == Some(2)).then_some(clients))
+        })
+        .await?;
+        for client in clients.as_array().into_iter().flatten() {
+            let texts = "access_token_key client_ip client_type client_version destination";
+            has(client, &[("s", texts), ("l", "buckets"), ("n", "subscribed_at")]);
+            assert_eq!((&client["access_token_key"], &client["buckets"]), (&made["key"], &json!(["deploys"])));
+        }
         Ok(())
     })
     .await;

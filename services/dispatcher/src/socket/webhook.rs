@@ -76,11 +76,17 @@ fn webhook(
             output_destination: destination(request, output)?,
         },
         headers: frame::headers(&lines),
-        query: request.query.as_deref().map(|query| String::from_utf8_lossy(query).into_owned()).unwrap_or_default(),
+        query: query(request, output),
         body,
         body_base64,
         method: request.method.clone(),
     })
+}
+
+/// The query that the client appends: the caller's, unless the output is called as it stands.
+fn query(request: &Request, output: &Output) -> String {
+    let callers = request.query.as_deref().filter(|_| !output.lock_path);
+    callers.map(|query| String::from_utf8_lossy(query).into_owned()).unwrap_or_default()
 }
 
 /// The URL that the client is to call, but for the caller's query, which it appends itself. For a
@@ -129,6 +135,16 @@ mod tests {
         ] {
             assert_eq!(destination_of(url, extra_path, lock_path).unwrap(), expected, "{url} {extra_path}");
         }
+    }
+
+    #[test]
+    fn a_locked_destination_is_called_without_the_callers_query() {
+        let (account, bucket) = (AccountId(Uuid::from_u128(1)), BucketId(Uuid::from_u128(2)));
+        let id = OutputId(Uuid::from_u128(3));
+        let output = Output::new(id, account, bucket, String::new(), "http://h/x".to_owned(), UnixMs(0));
+        let request = Request { query: Some("a=b".into()), ..Request::default() };
+        assert_eq!(query(&request, &output), "a=b");
+        assert_eq!(query(&request, &Output { lock_path: true, ..output }), "");
     }
 
     #[test]
