@@ -1,6 +1,7 @@
 //! `relay output`
 
 mod policy;
+mod preview;
 
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
@@ -80,6 +81,20 @@ pub(super) enum Command {
         resume: bool,
         #[command(flatten)]
         about: Box<About>,
+    },
+    /// Try rules on the last events: which would pass?
+    Preview {
+        /// The output's name or id
+        output: String,
+        /// The bucket, where names are not enough
+        #[arg(short, long)]
+        bucket: Option<String>,
+        /// How many events, the newest
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        /// Other rules than those that the output has
+        #[command(flatten)]
+        filter: Filter,
     },
     /// Delete outputs
     Rm {
@@ -217,6 +232,12 @@ pub(super) async fn run(global: &Global, command: Command, out: &mut Out) -> Res
                 rest.delete(&format!("{path}/rules")).await?;
             }
             out.thing(&output, &output.name)?;
+        }
+        Command::Preview { output, bucket, limit, filter } => {
+            let found = find_output(&buckets, bucket.as_deref(), &output)?;
+            let path = format!("/v1/buckets/{}/outputs/{}/rules/preview?limit={limit}", found.bucket.id, found.part.id);
+            let rules = filter.tree()?.or_else(|| found.part.rest.get("rules").cloned()).unwrap_or_else(|| json!({}));
+            preview::show(&rest.post(&path, &rules).await?, out)?;
         }
         Command::Rm { outputs, bucket } => {
             for output in outputs {

@@ -20,6 +20,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(90);
 const WAIT_FIRST: Duration = Duration::from_millis(500);
 /// The longest wait.
 const WAIT_LONGEST: Duration = Duration::from_secs(15);
+/// The name of the event by which the server says that it left something out, and ends the list.
+const DROPPED: &str = "dropped";
 /// The largest event, in bytes: a webhook's body and an answer's, with room for their encoding.
 const EVENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -46,6 +48,7 @@ struct Open {
 /// What has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Event {
+    name: Option<String>,
     id: Option<String>,
     data: String,
 }
@@ -92,7 +95,7 @@ impl<'a> Tail<'a> {
     }
 
     /// The data of the next event, however long it takes. A list that breaks off is opened again,
-    /// from the last event on.
+    /// from the last event on; one that the server ends because too much happened, from then on.
     ///
     /// # Errors
     /// When the list cannot be opened the first time, or the server refuses it later.
@@ -104,6 +107,11 @@ impl<'a> Tail<'a> {
                     continue;
                 };
                 self.wait = WAIT_FIRST;
+                if event.name.as_deref() == Some(DROPPED) {
+                    tracing::warn!("more happened than could be shown; the live list leaves that out and goes on");
+                    (self.open, self.last_id) = (None, None);
+                    continue;
+                }
                 if event.id.is_some() {
                     self.last_id = event.id;
                 }
@@ -144,6 +152,7 @@ impl Open {
 struct Parser {
     /// What came after the last line end.
     line: Vec<u8>,
+    name: Option<String>,
     id: Option<String>,
     data: Option<String>,
     /// The last line ended with CR: an LF right after it belongs to it.
@@ -174,8 +183,9 @@ impl Parser {
     fn line_ended(&mut self, line: &str) -> Option<Event> {
         if line.is_empty() {
             // An id without data counts too, but nothing is to be shown.
+            let name = self.name.take();
             let data = self.data.take()?;
-            return Some(Event { id: self.id.clone(), data });
+            return Some(Event { name, id: self.id.clone(), data });
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
@@ -187,6 +197,7 @@ impl Parser {
                     data.push_str(value);
                 }
             },
+            "event" => self.name = Some(value.to_owned()),
             "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
             // Comments, and fields that say nothing here.
             _ => {}

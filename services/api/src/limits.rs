@@ -26,6 +26,8 @@ pub const CIRCUIT_SECONDS_MAX: u32 = 30 * 24 * 3600;
 pub const COUNT_MAX: u32 = 1_000_000;
 /// The longest beginning of a path that an input answers to, in bytes.
 pub const PATH_PREFIX_BYTES_MAX: usize = 512;
+/// How many events rules are tried on at once: each is opened.
+pub const PREVIEWED_MAX: usize = 100;
 /// How many changes a page of the audit has.
 pub const CHANGES_PER_PAGE_MAX: usize = 100;
 /// The most secrets that may have signed a webhook: one of now, and those before a rotation.

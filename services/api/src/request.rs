@@ -26,6 +26,11 @@ pub(crate) struct At<T>(pub(crate) T);
 pub(crate) struct Body(Bytes);
 
 impl Body {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The JSON object that it is, whatever its content type says.
     ///
     /// # Errors
@@ -47,7 +52,7 @@ impl Body {
     /// # Errors
     /// [`Error::Invalid`].
     pub(crate) fn fields_if_any(&self) -> Result<Fields, Error> {
-        if self.0.is_empty() { Ok(Fields::default()) } else { self.fields() }
+        if self.is_empty() { Ok(Fields::default()) } else { self.fields() }
     }
 }
 

@@ -13,6 +13,7 @@ mod integration;
 mod log;
 mod output;
 mod poll;
+mod preview;
 mod replay;
 mod report;
 mod tail;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/v1/buckets/{id}/outputs/{output}", get(output::get).put(output::update).delete(output::delete)),
         ("/v1/buckets/{id}/outputs/{output}/rules", put(output::set_rules).delete(output::clear_rules)),
         ("/v1/buckets/{id}/canary", get(canary::get)),
+        ("/v1/buckets/{id}/outputs/{output}/rules/preview", post(preview::judge)),
         ("/v1/crons", get(cron::list).post(cron::create)),
         ("/v1/crons/{id}", get(cron::get).put(cron::update).delete(cron::delete)),
         ("/v1/domains", get(domain::list).post(domain::create)),

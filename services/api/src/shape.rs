@@ -24,6 +24,7 @@ pub(crate) mod integration;
 pub(crate) mod log;
 pub(crate) mod output;
 mod policy;
+pub(crate) mod preview;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod token;

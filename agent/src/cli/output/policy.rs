@@ -60,7 +60,7 @@ pub(super) struct Policy {
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Rules")]
-pub(super) struct Filter {
+pub(in crate::cli) struct Filter {
     /// Only the events that the rules in a file (JSON or YAML; - for standard input) let through
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,

@@ -37,6 +37,26 @@ fn an_event_has_a_largest_size() {
 }
 
 #[tokio::test]
+async fn a_list_that_leaves_something_out_goes_on_with_what_comes_next() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let mut server = Recorder::start(move |_| {
+        let text = match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => "id: 7\ndata: one\n\nevent: dropped\ndata: {}\n\n",
+            _ => "id: 9\ndata: two\n\n",
+        };
+        Answer::Last(format!("{head}{text}").into_bytes())
+    })
+    .await;
+    let client = Client::new(Server::new(&server.url(), Trust::default()).unwrap(), None);
+    let mut tail = Tail::new(&client, "/v1/logs/stream?bucket=b".into());
+    tail.open().await.unwrap();
+    assert_eq!([tail.next().await.unwrap(), tail.next().await.unwrap()], ["one", "two"]);
+    server.next().await;
+    assert!(!server.next().await.head.contains("last-event-id"), "what was left out is not asked for again");
+}
+
+#[tokio::test]
 async fn a_list_that_breaks_off_goes_on_after_the_last_event() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ndate: Wed, 25 Nov 2026 11:05:47 GMT\r\n\r\n";
     let mut server = Recorder::start(move |recorded| {

@@ -131,6 +131,15 @@ pub(crate) fn page(
     connection.prepare_cached(&sql)?.query_map(params_from_iter(values), table::row)?.collect()
 }
 
+/// The last events of a bucket, newest first, each by one of its deliveries.
+pub(crate) fn newest_events(connection: &Connection, bucket: BucketId, limit: usize) -> rusqlite::Result<Vec<Row>> {
+    let sql = format!(
+        "SELECT {} FROM log WHERE bucket = ?1 AND input IS NOT NULL GROUP BY event ORDER BY event DESC LIMIT ?2",
+        table::COLUMNS
+    );
+    connection.prepare_cached(&sql)?.query_map((bucket.0, limit), table::row)?.collect()
+}
+
 /// How many rows a filter lets through; no more than `count_max` are counted.
 pub(crate) fn count(
     connection: &Connection,

@@ -125,7 +125,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     [&FORWARDING[..], &LOGS[..], &ACCOUNT[..]].concat()
 }
 
-const FORWARDING: [Operation; 18] = [
+const FORWARDING: [Operation; 19] = [
     get("/v1/buckets", "List the buckets, with their inputs and outputs.").many("Bucket"),
     post("/v1/buckets", "Make a bucket, with an input.").takes("BucketChange").made().one("Bucket"),
     get("/v1/buckets/{id}", "Read a bucket.").one("Bucket"),
@@ -144,6 +144,10 @@ const FORWARDING: [Operation; 18] = [
     put("/v1/buckets/{id}/outputs/{output}", "Change an output.").takes("OutputChange").one("Output"),
     delete("/v1/buckets/{id}/outputs/{output}", "Delete an output, with the groups on it."),
     put("/v1/buckets/{id}/outputs/{output}/rules", "Set the rules of an output.").takes("Rules").one("Output"),
+    post("/v1/buckets/{id}/outputs/{output}/rules/preview", "Try rules on the last events; without any the output's.")
+        .with(&["limit"])
+        .takes("Rules")
+        .one("Preview"),
     Operation::new("DELETE", "/v1/buckets/{id}/outputs/{output}/rules", "Take away the rules of an output.")
         .one("Output"),
 ];

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::try_join_all;
-use http::StatusCode;
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderMap, StatusCode, Uri};
 use model::DomainId;
 use model::record::Domain as Record;
 use uuid::Uuid;
@@ -30,9 +32,18 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Respo
 }
 
 /// `POST /v1/domains`: no two accounts have the same.
-pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -> Result<Response, Error> {
+pub(super) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Error> {
     caller.require_no_scopes()?;
-    let name = read_new(&body.fields()?, api.public_host())?;
+    // By whatever name the relay is reached, also where nobody told it which that is.
+    let reached = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(|host| host.parse::<Authority>().ok());
+    let reached = uri.authority().or(reached.as_ref()).map_or("", Authority::host);
+    let name = read_new(&body.fields()?, &[api.public_host(), reached])?;
     let count = own::domains(api.directory(), &caller).len();
     check_room(count, DOMAINS_PER_ACCOUNT_MAX, "domains in this account")?;
     let now = write::now();

@@ -17,11 +17,11 @@ const LABEL_BYTES_MAX: usize = 63;
 /// Names that mean the network or machine that one is on (RFC 6761, RFC 6762, RFC 9476 and the like).
 const LOCAL: [&str; 8] = ["localhost", "local", "internal", "intranet", "lan", "home.arpa", "invalid", "onion"];
 
-/// Reads the name of a new domain; `own_host` is that of the relay itself.
+/// Reads the name of a new domain; `own_hosts` are those of the relay itself.
 ///
 /// # Errors
 /// [`Error::Invalid`] for what is no host name; [`Error::NotToBeHad`] for those that nobody may have.
-pub(crate) fn read_new(fields: &Fields, own_host: &str) -> Result<String, Error> {
+pub(crate) fn read_new(fields: &Fields, own_hosts: &[&str]) -> Result<String, Error> {
     let text = fields.text("domain", HOST_BYTES_MAX + 1)?.unwrap_or_default();
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     if name.is_empty() {
@@ -34,7 +34,8 @@ pub(crate) fn read_new(fields: &Fields, own_host: &str) -> Result<String, Error>
     if let Err(why) = check_name(&name) {
         return Err(fields.invalid("domain", why));
     }
-    if is_within(&name, own_host) || is_within(own_host, &name) {
+    let own_hosts = own_hosts.iter().map(|host| host.to_ascii_lowercase());
+    if own_hosts.filter(|host| !host.is_empty()).any(|own| is_within(&name, &own) || is_within(&own, &name)) {
         return Err(Error::NotToBeHad("this name is the relay's own"));
     }
     if LOCAL.iter().any(|local| is_within(&name, local)) {

@@ -178,3 +178,15 @@ async fn who_is_connected_is_shown_to_its_account_alone() {
     let region = json!([{ "id": "default", "name": "default", "domain_suffix": "relay.example", "server_address": "relay.example" }]);
     assert_eq!(client.get("/v1/regions").await.json(200), region);
 }
+
+#[tokio::test]
+async fn the_name_by_which_the_relay_is_reached_is_no_domain() {
+    let house = House::new().await;
+    let client = house.client(1).await;
+    for (name, status) in [("hooks.reached.example", 451), ("hooks.free.example", 201)] {
+        let request = client.request("POST", "/v1/domains").header("Host", "Reached.example:8080");
+        let request = request.body(axum::body::Body::from(json!({ "domain": name }).to_string())).unwrap();
+        let answer = tower::ServiceExt::oneshot(client.router(), request).await.unwrap();
+        assert_eq!(answer.status(), status, "{name}");
+    }
+}

@@ -268,6 +268,25 @@ async fn a_log_of_an_ephemeral_bucket_shows_how_it_stands_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn rules_are_tried_on_the_last_events() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    for body in ["{\"a\": 1}", "{\"a\": 2}", "{\"a\": 1}"] {
+        bench.receive(body).await;
+    }
+    let rules = format!("/v1/buckets/{}/outputs/{}/rules", bench.bucket, bench.output);
+    let of = |value: &str| json!({ "match": { "type": "value", "value": value, "parameter": { "source": "payload", "name": "a" } } });
+    let judged = bench.client.post(&format!("{rules}/preview"), of("1")).await.json(200);
+    assert_eq!((&judged["passed"], &judged["rejected"]), (&json!(2), &json!(1)));
+    let passes: Vec<_> = judged["events"].as_array().unwrap().iter().map(|event| event["passes"].clone()).collect();
+    assert_eq!(passes, [true, false, true]);
+    assert_eq!(judged["events"][1]["reason"], "not_matched");
+    bench.client.put(&rules, of("2")).await.json(200);
+    let own = bench.client.post(&format!("{rules}/preview?limit=2"), Value::Null).await.json(200);
+    assert_eq!((&own["passed"], &own["rejected"]), (&json!(1), &json!(1)), "by the output's own, the last two");
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_text_is_shown_in_base64_too() {
     let house = House::new().await;
     let bench = Bench::new(&house).await;

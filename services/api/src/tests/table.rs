@@ -53,6 +53,7 @@ const TABLE: &[Row] = &[
     ("DELETE /v1/buckets/{id}/outputs/{output}", NotFound, NotFound),
     ("PUT /v1/buckets/{id}/outputs/{output}/rules", NotFound, NotFound),
     ("DELETE /v1/buckets/{id}/outputs/{output}/rules", NotFound, NotFound),
+    ("POST /v1/buckets/{id}/outputs/{output}/rules/preview", NotFound, NotFound),
     ("GET /v1/crons", Own, Forbidden),
     ("POST /v1/crons", Own, Forbidden),
     ("GET /v1/crons/{id}", NotFound, Forbidden),

@@ -6,9 +6,9 @@ use model::answer::Answer;
 use model::fact::AnswerRef;
 use model::reason::Reason;
 use model::request::{Header, Request};
+use model::rules::{Reason as NotPassed, Verdict};
 use model::{DeliveryId, EventId, GroupId, InputId, OutputId, UnixMs};
 use serde_json::Value;
-use verify::Verdict;
 
 use super::{ACCOUNT, BUCKET, ID, NOW, OUTPUT, record, value};
 use crate::logs::attempt::Attempt;
@@ -18,6 +18,7 @@ use crate::logs::status::Status;
 use crate::shape::canary::{Canaries, Canary};
 use crate::shape::count::{Day, Histogram, Ledger, Usage};
 use crate::shape::log::{Content, Log, Page, Taken, Tried};
+use crate::shape::preview::{Judged, Preview};
 use crate::shape::replay::Replay;
 use crate::shape::report::Done;
 
@@ -33,6 +34,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Value>)> {
         ("LogsStats", vec![value(&Day::new(NOW, &span()))]),
         ("Ledger", vec![value(&ledger())]),
         ("Usage", vec![value(&usage())]),
+        ("Preview", vec![value(&preview())]),
         ("Replay", vec![value(&replay())]),
         ("Canaries", vec![value(&canaries()), value(&Canaries::new(60, Vec::new()))]),
     ]
@@ -80,7 +82,7 @@ fn row() -> Row {
         method: "POST".to_owned(),
         body_bytes: 1,
         origin: Some(EventId(ID)),
-        verdict: Verdict::Verified,
+        verdict: verify::Verdict::Verified,
         status: Status::Stalled,
         course: Course {
             attempts: 2,
@@ -137,6 +139,11 @@ fn usage() -> Usage {
         webhooks: 1,
         created_at: NOW.seconds(),
     }
+}
+
+fn preview() -> Preview {
+    let judged = |verdict| Judged::new(EventId(ID), "POST".to_owned(), &verdict);
+    Preview::new(vec![judged(Verdict::Pass), judged(Verdict::Reject(NotPassed::NotMatched))])
 }
 
 fn replay() -> Replay {

@@ -5,7 +5,10 @@ use serde_json::json;
 use super::*;
 
 fn read(name: &str) -> Result<String, Error> {
-    read_new(&Fields::parse(json!({ "domain": name }).to_string().as_bytes()).unwrap(), "relay.example")
+    read_new(
+        &Fields::parse(json!({ "domain": name }).to_string().as_bytes()).unwrap(),
+        &["relay.example", "", "Other.example"],
+    )
 }
 
 #[test]
