@@ -32,9 +32,9 @@ use crate::data_dir::{make_private_dir, write_private, write_public};
 /// them; to make another, remove its directory.
 const CA_LIFE: Duration = days(10 * 365);
 
-/// Life of a server's certificate: the longest that Apple's clients accept from an authority that
-/// the user added is 825 days, and 397 is what public ones may do.
-const CERT_LIFE: Duration = days(397);
+/// Life of a server's certificate: with what lies before its beginning less than the 366 days that
+/// Mozilla's guidelines allow. Apple's clients take 825 from an authority that the user added.
+const CERT_LIFE: Duration = days(364);
 
 /// A certificate is made anew when it has less than this left.
 pub const RENEW_BEFORE: Duration = days(90);

@@ -67,10 +67,16 @@ impl OpenError {
         match self {
             Self::Transport(_) | Self::TimedOut | Self::Closed | Self::WebSocket(_) => true,
             Self::Dial(DialError::Tls { source: tls::Error::Handshake(_), .. }) => true,
-            // A status that the server sent comes with the headers of its answer.
+            // A status that the server sent comes with the headers of its answer. A connection that is
+            // closed in our face is now this, now that, as it happens to be noticed.
             Self::Status(status) if status.metadata().is_empty() => matches!(
                 status.code(),
-                Code::Unavailable | Code::Unimplemented | Code::Unknown | Code::Internal | Code::PermissionDenied
+                Code::Cancelled
+                    | Code::Internal
+                    | Code::PermissionDenied
+                    | Code::Unavailable
+                    | Code::Unimplemented
+                    | Code::Unknown
             ),
             Self::Status(_) | Self::Dial(_) | Self::Refused | Self::NotFound(_) | Self::Violation(_) => false,
         }

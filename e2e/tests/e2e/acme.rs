@@ -1,5 +1,6 @@
 //! Certificates for domains, ordered at an authority.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,6 +9,8 @@ use e2e::http::{Connection, Trust, certificate};
 use e2e::wait::{holds, until};
 use e2e::{Api, Nats, Server, World, server, story};
 use serde_json::{Value, json};
+
+use crate::plaintext::files_with;
 
 const HOST: &str = "hooks.example.com";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -59,6 +62,9 @@ async fn a_domain_gets_a_certificate_from_one_order_and_every_copy_serves_it() {
         assert_eq!((&said["status"], &said["error"]), (&json!("issued"), &Value::Null));
         assert!(said["next_order_at"].as_u64() < said["valid_until"].as_u64());
         assert_eq!((authority.ordered(), authority.accounts()), (vec![HOST.to_owned()], 1));
+        for clear in ["PRIVATE KEY", "BEGIN CERTIFICATE", HOST] {
+            assert_eq!(files_with(&world.dir().join("nats"), clear.as_bytes()), Vec::<PathBuf>::new(), "{clear}");
+        }
 
         // Webhooks come in by it.
         let bucket = api.make_bucket("deploys", json!({})).await?;

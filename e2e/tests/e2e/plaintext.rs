@@ -120,7 +120,7 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-fn files_with(dir: &Path, needle: &[u8]) -> Vec<PathBuf> {
+pub(crate) fn files_with(dir: &Path, needle: &[u8]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in files(dir) {
         // A file that went away meanwhile holds nothing any more.
