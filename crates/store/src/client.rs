@@ -21,6 +21,7 @@ use crate::keyring::{Keyring, Scope};
 use crate::layout::{self, Layout};
 use crate::presence::Presence;
 use crate::publish::Publisher;
+use crate::replay::Replays;
 use crate::report::Reports;
 use crate::verification::Verification;
 use crate::{Error, Options};
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     answers: Answers,
     presence: Presence,
     reports: Reports,
+    replays: Replays,
     verification: Verification,
     credentials: Credentials,
     certificates: Certificates,
@@ -116,6 +118,7 @@ impl Store {
             answers: Answers::new(client.clone(), context.clone(), layout, keyring.clone(), publisher.beside()),
             presence: Presence::new(context.clone(), keyring.clone()),
             reports: Reports::new(client.clone()),
+            replays: Replays::new(context.clone()),
             verification: Verification::new(client.clone()),
             credentials: Credentials::new(context.clone(), keyring.clone()),
             certificates: Certificates::new(context.clone(), keyring.clone()),
@@ -134,6 +137,11 @@ impl Store {
     /// What people configured.
     pub fn directory(&self) -> &Directory {
         &self.inner.directory
+    }
+
+    /// How far replays are.
+    pub fn replays(&self) -> &Replays {
+        &self.inner.replays
     }
 
     /// The data keys.

@@ -30,6 +30,9 @@ const VOID_BYTES_MAX: i64 = 256 * 1024 * 1024;
 /// After which time what is not said again is forgotten.
 const PRESENCE_AGE_MAX: Duration = Duration::from_secs(60);
 
+/// How long is known how far a replay was.
+const REPLAY_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// How many streams are created side by side: each is some writes to disk, and one that waits for
 /// all the others could wait longer than its request may take.
 const SIDE_BY_SIDE_MAX: usize = 4;
@@ -44,6 +47,8 @@ pub(crate) const DIRECTORY: &str = "directory";
 pub(crate) const KEYRING: &str = "keyring";
 /// Who is there now.
 pub(crate) const PRESENCE: &str = "presence";
+/// How far replays are.
+pub(crate) const REPLAY: &str = "replay";
 /// Hashes of token secrets.
 pub(crate) const CREDENTIAL: &str = "credential";
 /// Certificates that are ordered for domains.
@@ -173,7 +178,7 @@ fn stream(options: &Options, name: &str, subject: &str) -> Config {
     }
 }
 
-fn buckets(options: &Options) -> [kv::Config; 5] {
+fn buckets(options: &Options) -> [kv::Config; 6] {
     let bucket = |name: &str, history| kv::Config {
         bucket: name.to_owned(),
         history,
@@ -183,7 +188,11 @@ fn buckets(options: &Options) -> [kv::Config; 5] {
     };
     // A key that is gone must be gone: only the directory keeps earlier revisions.
     let presence = kv::Config { storage: StorageType::Memory, max_age: PRESENCE_AGE_MAX, ..bucket(PRESENCE, 1) };
-    [bucket(DIRECTORY, DIRECTORY_HISTORY), bucket(KEYRING, 1), bucket(CREDENTIAL, 1), bucket(CERTIFICATE, 1), presence]
+    let replay = kv::Config { storage: StorageType::Memory, max_age: REPLAY_AGE_MAX, ..bucket(REPLAY, 1) };
+    let kept =
+        [bucket(DIRECTORY, DIRECTORY_HISTORY), bucket(KEYRING, 1), bucket(CREDENTIAL, 1), bucket(CERTIFICATE, 1)];
+    let [directory, keyring, credential, certificate] = kept;
+    [directory, keyring, credential, certificate, presence, replay]
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub mod layout;
 pub mod options;
 pub mod presence;
 mod publish;
+pub mod replay;
 pub mod report;
 pub mod verification;
 

@@ -1,7 +1,8 @@
 //! Replays of many: deliveries that a filter lets through are sent again, one after the other.
 //!
-//! A replay belongs to the process that was asked for it: it is known there, and ends with it. What
-//! it has sent again by then stands in the log like everything else.
+//! A replay belongs to the process that was asked for it, and ends with it. What it has sent again by
+//! then stands in the log like everything else. How far it is, it tells in the store, where any other
+//! process finds it, and asks for its end.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use model::AccountId;
 use model::record::Bucket;
+use store::replay::{Progress, Status};
 use telemetry::Stop;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -30,6 +32,8 @@ const WAITING_MAX: usize = 64;
 const KNOWN_MAX: usize = 1024;
 /// How many deliveries are looked up at a time.
 const PAGE_ROWS: usize = 100;
+/// How often a replay tells how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// The wait before a delivery is tried again that could not be appended.
 const AGAIN_WAIT: Duration = Duration::from_secs(1);
 
@@ -61,15 +65,23 @@ pub(crate) struct Replay {
 
 impl Replay {
     /// What is said about it.
-    pub(crate) fn status(&self) -> &'static str {
-        if self.is_dry {
-            "dry_run"
+    pub(crate) fn progress(&self) -> Progress {
+        let status = if self.is_dry {
+            Status::DryRun
         } else if self.is_over.is_given() {
-            "done"
+            Status::Done
         } else if self.cancelled.is_given() {
-            "cancelled"
+            Status::Cancelled
         } else {
-            "running"
+            Status::Running
+        };
+        Progress {
+            account: self.account,
+            bucket: self.plan.bucket.id,
+            status,
+            matched: self.matched,
+            done: self.done.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
         }
     }
 
@@ -141,14 +153,44 @@ impl Replays {
 
 /// Does what a replay is for, unless it is cancelled.
 async fn finish(api: Api, replay: Arc<Replay>) {
-    if replay.cancelled.or(replay.run(&api)).await.is_some() {
-        replay.is_over.give();
+    let working = async {
+        if replay.cancelled.or(replay.run(&api)).await.is_some() {
+            replay.is_over.give();
+        }
+    };
+    tokio::select! {
+        // It has ended.
+        () = working => {}
+        // Never: it ends with the work.
+        () = replay.stay_in_touch(&api) => {}
     }
-    let (done, failed) = (replay.done.load(Ordering::Relaxed), replay.failed.load(Ordering::Relaxed));
-    info!(replay = %replay.id, done, failed, status = replay.status(), "a replay has ended");
+    let progress = replay.progress();
+    replay.tell(&api).await;
+    let Progress { done, failed, status, .. } = progress;
+    info!(replay = %replay.id, done, failed, ?status, "a replay has ended");
 }
 
 impl Replay {
+    /// Tells how far it is, again and again, and hears whether it is to end.
+    async fn stay_in_touch(&self, api: &Api) {
+        loop {
+            self.tell(api).await;
+            match api.store().replays().is_cancelled(self.id).await {
+                Ok(true) => self.cancel(),
+                Ok(false) => {}
+                Err(error) => warn!(replay = %self.id, %error, "a replay does not hear whether it is to end"),
+            }
+            tokio::time::sleep(TELL_EVERY).await;
+        }
+    }
+
+    /// Other processes learn from it; this one knows.
+    pub(crate) async fn tell(&self, api: &Api) {
+        if let Err(error) = api.store().replays().tell(self.id, &self.progress()).await {
+            warn!(replay = %self.id, %error, "a replay cannot tell how far it is");
+        }
+    }
+
     async fn run(&self, api: &Api) {
         let mut after = None;
         loop {

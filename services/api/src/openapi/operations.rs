@@ -153,7 +153,7 @@ const FORWARDING: [Operation; 19] = [
 ];
 
 const LOGS: [Operation; 15] = [
-    get("/v1/logs", "List the logs of a bucket, newest first.")
+    get("/v1/logs", "List the logs of a bucket, newest first; bodies above 64 KiB are shown with a single log only.")
         .with(&[
             "bucket",
             "limit",

@@ -1,14 +1,12 @@
 //! Replays of many: begun, watched, cancelled.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use model::record::Bucket;
 use model::{OutputId, UnixMs};
+use store::replay::Progress;
 use uuid::Uuid;
 
 use super::log::{Asked, bucket_of, output_of};
@@ -16,22 +14,16 @@ use crate::auth::Caller;
 use crate::error::Error;
 use crate::limits::{LABEL_BYTES_MAX, REPLAYED_MAX};
 use crate::logs::query;
-use crate::replay::{Plan, Replay};
+use crate::replay::Plan;
 use crate::request::{At, Body};
 use crate::resend::{self, Manner};
 use crate::shape::Fields;
 use crate::shape::replay::Replay as Shown;
 use crate::{Api, own, write};
 
-fn shown(replay: &Replay) -> Shown {
-    Shown {
-        id: replay.id,
-        bucket: replay.plan.bucket.id,
-        status: replay.status(),
-        matched: replay.matched,
-        done: replay.done.load(Ordering::Relaxed),
-        failed: replay.failed.load(Ordering::Relaxed),
-    }
+fn shown(id: Uuid, progress: &Progress) -> Shown {
+    let Progress { bucket, status, matched, done, failed, .. } = *progress;
+    Shown { id, bucket, status, matched, done, failed }
 }
 
 /// `POST /v1/replays`
@@ -57,7 +49,9 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
     }
     let is_dry = fields.flag("dry_run")?.unwrap_or(false);
     let replay = api.replays().begin(Plan { bucket, filter, manner }, matched, is_dry, api.logs().stop())?;
-    Ok((StatusCode::CREATED, Json(shown(&replay))).into_response())
+    // Before its id is known: whoever is asked next knows of it.
+    replay.tell(&api).await;
+    Ok((StatusCode::CREATED, Json(shown(replay.id, &replay.progress()))).into_response())
 }
 
 /// Refuses what could sign nothing.
@@ -72,21 +66,29 @@ fn check_can_resign(api: &Api, bucket: &Bucket, output: Option<OutputId>) -> Res
 
 /// `GET /v1/replays/{id}`
 pub(super) async fn get(State(api): State<Api>, caller: Caller, At(id): At<Uuid>) -> Result<Response, Error> {
-    Ok(Json(shown(&*find(&api, &caller, id)?)).into_response())
+    Ok(Json(shown(id, &find(&api, &caller, id).await?)).into_response())
 }
 
-/// `DELETE /v1/replays/{id}`: ends it where it is.
+/// `DELETE /v1/replays/{id}`: ends it where it is, in whatever process it runs.
 pub(super) async fn cancel(State(api): State<Api>, caller: Caller, At(id): At<Uuid>) -> Result<Response, Error> {
-    let replay = find(&api, &caller, id)?;
-    replay.cancel();
-    Ok(Json(shown(&replay)).into_response())
+    find(&api, &caller, id).await?;
+    match api.replays().get(id) {
+        Some(here) => here.cancel(),
+        None => api.store().replays().cancel(id).await?,
+    }
+    Ok(Json(shown(id, &find(&api, &caller, id).await?)).into_response())
 }
 
-fn find(api: &Api, caller: &Caller, id: Uuid) -> Result<Arc<Replay>, Error> {
-    let replay = api.replays().get(id).filter(|replay| replay.account == caller.account());
-    let replay = replay.ok_or(Error::NotFound("replay"))?;
-    own::bucket(api.directory(), caller, replay.plan.bucket.id).map_err(|_| Error::NotFound("replay"))?;
-    Ok(replay)
+/// How far a replay of the caller's is, by itself or by what it told.
+async fn find(api: &Api, caller: &Caller, id: Uuid) -> Result<Progress, Error> {
+    let progress = match api.replays().get(id) {
+        Some(here) => Some(here.progress()),
+        None => api.store().replays().told(id).await?,
+    };
+    let progress = progress.filter(|progress| progress.account == caller.account());
+    let progress = progress.ok_or(Error::NotFound("replay"))?;
+    own::bucket(api.directory(), caller, progress.bucket).map_err(|_| Error::NotFound("replay"))?;
+    Ok(progress)
 }
 
 /// Which deliveries are meant, in the words of a list of logs.

@@ -2,6 +2,7 @@
 
 use model::BucketId;
 use serde::Serialize;
+use store::replay::Status;
 use uuid::Uuid;
 
 /// A replay.
@@ -9,7 +10,7 @@ use uuid::Uuid;
 pub(crate) struct Replay {
     pub(crate) id: Uuid,
     pub(crate) bucket: BucketId,
-    pub(crate) status: &'static str,
+    pub(crate) status: Status,
     /// How many deliveries the filter let through.
     pub(crate) matched: u64,
     /// How many were sent again.

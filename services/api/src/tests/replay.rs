@@ -35,9 +35,26 @@ async fn a_replay_sends_again_what_its_filter_lets_through() {
     let origins: Vec<_> = page["data"].as_array().unwrap().iter().map(|log| log["origin_id"].clone()).collect();
     assert_eq!(origins, [json!(events[1]), json!(events[0])]);
 
+    let other = house.client(1).await;
+    eventually("another copy says so too", async || other.get(&path).await.json(200) == done).await;
     let cancelled = bench.client.delete(&path).await.json(200);
     assert_eq!(cancelled["status"], "done", "what is done stays done");
     house.client(2).await.get(&path).await.is(404, "replay not found");
+}
+
+#[tokio::test]
+async fn another_copy_ends_a_replay() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    // Enough for a few seconds.
+    bench.more(20_000).await;
+    let other = house.client(1).await;
+    let begun = bench.client.post("/v1/replays", json!({ "bucket": "demo" })).await.json(201);
+    let path = format!("/v1/replays/{}", begun["id"].as_str().unwrap());
+    other.delete(&path).await.json(200);
+    eventually("it has ended", async || other.get(&path).await.json(200)["status"] == "cancelled").await;
+    assert_eq!(bench.client.get(&path).await.json(200)["status"], "cancelled");
+    house.client(2).await.delete(&path).await.is(404, "replay not found");
 }
 
 #[tokio::test]

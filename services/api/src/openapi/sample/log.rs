@@ -147,5 +147,5 @@ fn preview() -> Preview {
 }
 
 fn replay() -> Replay {
-    Replay { id: ID, bucket: BUCKET, status: "running", matched: 2, done: 1, failed: 0 }
+    Replay { id: ID, bucket: BUCKET, status: store::replay::Status::Running, matched: 2, done: 1, failed: 0 }
 }
