@@ -17,7 +17,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --create-home --home-dir /home/relay relay \
     # Volumes that are mounted here the first time take over owner and mode.
-    && install -d -o relay -g relay -m 700 /data /run/relay \
+    && install -d -o relay -g relay -m 700 /data /data-2 /data-3 /run/relay \
        /secrets /secrets/init /secrets/nats /secrets/auth /secrets/api /secrets/ingress /secrets/dispatcher \
        /secrets/edge /secrets/agent
 COPY --from=build /usr/local/bin/relay-server /usr/local/bin/relay /usr/local/bin/

@@ -15,7 +15,7 @@ place() { cmp -s "$1" "$2" || { cp "$1" "$2.new" && mv "$2.new" "$2"; }; }
 master_key() { head -c 32 /dev/urandom | base64 | tr -d '\n'; }
 
 relay-server make-certs --dir "$own/certs" \
-  --name nats=nats,localhost \
+  --name nats=nats,nats-2,nats-3,localhost \
   --name dispatcher=dispatcher,edge,localhost \
   --name api=api,edge,localhost
 once "$own/master.key" master_key
@@ -46,3 +46,5 @@ chmod 644 /secrets/edge/ca.pem
   cat "$conf"
 } >"$own/server.conf"
 place "$own/server.conf" /secrets/nats/server.conf
+# Where compose.ha.yaml adds two servers, the same with where the others are.
+[ ! -f "${2:-}" ] || place "$2" /secrets/nats/cluster.conf

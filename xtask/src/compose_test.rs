@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -22,6 +23,8 @@ const EDGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const SEND_WAIT: Duration = Duration::from_secs(30);
 /// How long the last webhook may take to arrive.
 const ARRIVAL_WAIT: Duration = Duration::from_secs(60);
+/// The NATS server that is killed.
+const VICTIM: &str = "nats-2";
 /// Pause between two tries.
 const TRY_EVERY: Duration = Duration::from_millis(500);
 
@@ -37,6 +40,9 @@ pub(crate) struct Args {
     /// Leave the services running.
     #[arg(long)]
     keep: bool,
+    /// With three NATS servers (compose.ha.yaml), of which one is killed half-way.
+    #[arg(long)]
+    ha: bool,
 }
 
 /// Starts the services with two ingresses and two dispatchers, sends webhooks through the edge,
@@ -47,43 +53,50 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     steps::read(Command::new("docker").args(["compose", "version"]))
         .context("this needs Docker with Compose (https://docs.docker.com/compose/install/)")?;
+    let ha = args.ha;
     let mut steps = Steps::default();
     let tested = test(&mut steps, args);
     if tested.is_err() {
-        steps::run(compose().args(["logs", "--tail", "20"]))?;
+        steps::run(compose(ha).args(["logs", "--tail", "20"]))?;
     }
     if !args.keep {
-        steps.step("down", || steps::run(compose().args(["down", "--volumes", "--timeout", "60"])))?;
+        steps.step("down", || steps::run(compose(ha).args(["down", "--volumes", "--timeout", "60"])))?;
     }
     say::line(format_args!("\n{}", steps.table()))?;
     tested
 }
 
 fn test(steps: &mut Steps, args: &Args) -> anyhow::Result<()> {
+    let ha = args.ha;
     steps.step("up", || {
         let scale = ["--scale", "ingress=2", "--scale", "dispatcher=2"];
         let build = if args.no_build { "--no-build" } else { "--build" };
-        steps::run(compose().args(["up", build, "--detach", "--wait"]).args(scale))?;
-        steps::run(compose().arg("ps"))
+        steps::run(compose(ha).args(["up", build, "--detach", "--wait"]).args(if ha { &[][..] } else { &scale }))?;
+        steps::run(compose(ha).arg("ps"))
     })?;
-    let path = steps.step("find the input", input_path)?;
+    let path = steps.step("find the input", || input_path(ha))?;
     // Names this run, so that what an earlier one sent is not counted.
     let run = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().to_string();
-    steps.step("send", || send(&path, &run, args.webhooks))?;
-    steps.step("arrive", || arrive(&run, args.webhooks))
+    let half = args.webhooks / 2;
+    steps.step("send", || send(&path, &run, 0..half))?;
+    if ha {
+        steps.step("kill", || steps::run(compose(ha).args(["kill", VICTIM])))?;
+    }
+    steps.step("send on", || send(&path, &run, half..args.webhooks))?;
+    steps.step("arrive", || arrive(ha, &run, args.webhooks))
 }
 
 /// The path of the input of the agent's bucket, as the agent's own program says it.
-fn input_path() -> anyhow::Result<String> {
+fn input_path(ha: bool) -> anyhow::Result<String> {
     let relay = ["exec", "-T", "agent", "relay", "input", "ls", "--bucket", BUCKET, "--json"];
-    let inputs: Value = serde_json::from_str(&steps::read(compose().args(relay))?).context("read the inputs")?;
+    let inputs: Value = serde_json::from_str(&steps::read(compose(ha).args(relay))?).context("read the inputs")?;
     let id = inputs[0]["id"].as_str().with_context(|| format!("the bucket {BUCKET} has no input"))?;
     Ok(format!("/v1/webhooks/{id}"))
 }
 
-fn send(path: &str, run: &str, count: usize) -> anyhow::Result<()> {
-    let mut again = 0;
-    for number in 0..count {
+fn send(path: &str, run: &str, numbers: Range<usize>) -> anyhow::Result<()> {
+    let (count, mut again) = (numbers.len(), 0);
+    for number in numbers {
         let target = format!("{path}/{run}/{number}");
         let deadline = Instant::now() + SEND_WAIT;
         loop {
@@ -101,10 +114,10 @@ fn send(path: &str, run: &str, count: usize) -> anyhow::Result<()> {
     say::line(format_args!("{count} webhooks were answered 200; {again} times one was told to come again"))
 }
 
-fn arrive(run: &str, count: usize) -> anyhow::Result<()> {
+fn arrive(ha: bool, run: &str, count: usize) -> anyhow::Result<()> {
     let deadline = Instant::now() + ARRIVAL_WAIT;
     let arrived = loop {
-        let log = steps::read(compose().args(["logs", "--no-log-prefix", "echo"]))?;
+        let log = steps::read(compose(ha).args(["logs", "--no-log-prefix", "echo"]))?;
         let arrived = arrivals(&log, run);
         if arrived.len() >= count || Instant::now() > deadline {
             break arrived;
@@ -129,9 +142,12 @@ fn arrivals(log: &str, run: &str) -> HashMap<String, usize> {
     arrived
 }
 
-fn compose() -> Command {
+fn compose(ha: bool) -> Command {
     let mut docker = Command::new("docker");
     docker.current_dir(workspace::root()).args(["compose", "--project-name", PROJECT]);
+    if ha {
+        docker.args(["-f", "compose.yaml", "-f", "compose.ha.yaml"]);
+    }
     docker
 }
 
