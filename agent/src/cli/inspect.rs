@@ -58,7 +58,9 @@ fn page(log: &Log, bucket: Option<&Bucket>, output: Option<&Output>) -> String {
     line("Received:", shown(&log.created_at));
     line("Bucket:", bucket.map_or_else(|| log.bucket_id.clone(), |bucket| bucket.name.clone()));
     line("Output:", output.map_or_else(|| log.output_id.clone(), |to| format!("{} ({})", to.name, to.destination)));
-    line("Took:", format!("{} ms, {} attempts", log.duration_ms, log.retries + 1));
+    let attempts = log.retries + 1;
+    let s = if attempts == 1 { "" } else { "s" };
+    line("Took:", format!("{} ms, {attempts} attempt{s}", log.duration_ms));
     page.push_str("\nRequest\n");
     let _ = writeln!(page, "  {} {}", plain(&log.method), plain(&log.target()));
     message(&mut page, log.headers.as_ref(), log.body.as_bytes());
