@@ -8,6 +8,7 @@ use async_nats::{Client, ConnectOptions, Event};
 use crypto::key::MasterKeys;
 use telemetry::Stop;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::answer::Answers;
@@ -32,6 +33,8 @@ const SETUP_WAIT: Duration = Duration::from_millis(500);
 const PING_EVERY: Duration = Duration::from_secs(5);
 /// The longest wait between two tries to reach NATS again.
 const RECONNECT_WAIT_MAX: Duration = Duration::from_millis(500);
+/// How long it may take at the end to send what was published.
+const FLUSH_MAX: Duration = Duration::from_secs(2);
 /// How long an answer of the JetStream API is waited for.
 const API_WAIT: Duration = Duration::from_secs(5);
 
@@ -196,7 +199,8 @@ impl Store {
 }
 
 impl Driver {
-    /// Keeps the store current until told to stop.
+    /// Keeps the store current until told to stop; then sends what was published last, as what a
+    /// dispatcher gives back at its end, before the process can end with it.
     pub async fn run(self, stop: &Stop) {
         let inner = &self.store.inner;
         tokio::join!(
@@ -205,6 +209,10 @@ impl Driver {
             inner.health.run(stop),
             self.provision_again(stop)
         );
+        match timeout(FLUSH_MAX, inner.client.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => warn!("what was published last may not have reached NATS"),
+        }
     }
 
     /// A server that came back without its streams gets them again.
