@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use async_nats::jetstream::{self, stream};
+use futures_util::TryStreamExt;
+use model::OutputId;
 
 use super::{Access, Durability, Nats, USER, spawn, until_answers, write_config};
 use crate::wait::{holds, until};
@@ -62,16 +64,23 @@ impl Cluster {
         &mut self.nodes[number]
     }
 
-    /// The number of the server that leads a stream.
+    /// The number of the server that has the consumer behind a cursor of this output.
     ///
     /// # Errors
     /// When NATS does not say.
-    pub async fn leader_of(&self, stream: &str) -> anyhow::Result<usize> {
-        let context = self.context().await?;
-        until("the stream has a leader", async || {
-            let Ok(stream) = context.get_stream(stream).await else { return Ok(None) };
-            let leader = stream.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.as_deref());
-            Ok(leader.and_then(|name| name.strip_prefix("node-")?.parse().ok()))
+    pub async fn server_of_cursor(&self, output: OutputId) -> anyhow::Result<usize> {
+        let (context, prefix) = (self.context().await?, output.0.simple().to_string());
+        until("a server has the cursor's consumer", async || {
+            let streams: Vec<_> = context.streams().try_collect().await?;
+            for info in streams.iter().filter(|info| info.config.name.starts_with("EVENT_")) {
+                let stream = context.get_stream(&info.config.name).await?;
+                let consumers: Vec<_> = stream.consumers().try_collect().await?;
+                let consumer = consumers.into_iter().find(|consumer| consumer.name.starts_with(&prefix));
+                if let Some(leader) = consumer.and_then(|consumer| consumer.cluster?.leader) {
+                    return Ok(leader.strip_prefix("node-").and_then(|number| number.parse().ok()));
+                }
+            }
+            Ok(None)
         })
         .await
     }
@@ -84,8 +93,7 @@ impl Cluster {
         let context = self.context().await?;
         until("every copy of every stream is current", async || {
             let mut names = context.stream_names();
-            while let Some(name) = futures_util::StreamExt::next(&mut names).await {
-                let Ok(name) = name else { return Ok(None) };
+            while let Ok(Some(name)) = names.try_next().await {
                 let Ok(stream) = context.get_stream(&name).await else { return Ok(None) };
                 let copies = stream.cached_info().cluster.as_ref().map(|cluster| cluster.replicas.clone());
                 let current = copies.unwrap_or_default().iter().filter(|copy| copy.current && !copy.offline).count();

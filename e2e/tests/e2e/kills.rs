@@ -69,7 +69,7 @@ pub(crate) struct Stage<N = Nats> {
     pub(crate) destination: Destination,
     pub(crate) relay: Spread<N>,
     bucket: Bucket,
-    output: OutputId,
+    pub(crate) output: OutputId,
 }
 
 impl<N: AsRef<Access>> Stage<N> {
