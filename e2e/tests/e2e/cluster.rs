@@ -37,6 +37,7 @@ async fn nothing_accepted_is_lost_with_the_disk_of_one_of_three() {
         // Now the one that was wiped must have it all.
         kill(&mut stage, (first + 1) % SERVERS).await?;
         stage.relay.nats.node((first + 1) % SERVERS).start_again().await?;
+        stage.relay.nats.until_current().await?;
         stage.close("one of three wiped").await
     })
     .await;
@@ -51,6 +52,7 @@ async fn deliveries_go_on_while_one_of_three_is_frozen() {
         stage.relay.nats.node(first).process().freeze()?;
         passes(&mut stage, &format!("node {first} frozen")).await?;
         stage.relay.nats.node(first).process().go_on()?;
+        stage.relay.nats.until_current().await?;
         stage.close("one of three frozen").await
     })
     .await;
