@@ -94,7 +94,9 @@ impl<N: AsRef<Access>> Stage<N> {
         until("everything accepted has arrived", async || Ok(holds(ledger.is_covered_by(&destination.arrivals()))))
             .await?;
         let log = relay.log().await?;
-        log.until_ended(bucket.id, output, Ending::Sent, log.events(bucket.id).await?).await?;
+        // While a server comes back, a question about its streams may fail.
+        let events = until("the log says how many there are", async || Ok(log.events(bucket.id).await.ok())).await?;
+        log.until_ended(bucket.id, output, Ending::Sent, events).await?;
         let balance = ledger.close(&destination.arrivals());
         let (accepted, lost, duplicates) = (balance.accepted, balance.lost.len(), balance.duplicates);
         let not_accepted = balance.not_accepted;
