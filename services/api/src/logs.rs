@@ -34,7 +34,7 @@ use rusqlite::Connection;
 use store::Store;
 use store::feed::{self, Feed, Position, Source};
 use telemetry::Stop;
-use tempfile::TempPath;
+use tempfile::TempDir;
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tracing::{info, warn};
 
@@ -89,8 +89,8 @@ pub(crate) struct Logs {
 struct Inner {
     store: Store,
     path: PathBuf,
-    /// Deletes a file that is not to outlive the process.
-    _temporary: Option<TempPath>,
+    /// Deletes a file that is not to outlive the process, with what SQLite keeps beside it.
+    _temporary: Option<TempDir>,
     readers: Semaphore,
     idle: Mutex<Vec<Connection>>,
     progress: watch::Sender<Progress>,
@@ -107,9 +107,8 @@ impl Logs {
         let (path, temporary) = match file {
             Some(path) => (path, None),
             None => {
-                let path =
-                    tempfile::Builder::new().prefix("relay-logs-").suffix(".sqlite").tempfile()?.into_temp_path();
-                (path.to_path_buf(), Some(path))
+                let dir = tempfile::Builder::new().prefix("relay-logs-").tempdir()?;
+                (dir.path().join("logs.sqlite"), Some(dir))
             }
         };
         table::open(&path)?;
