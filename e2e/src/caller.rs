@@ -49,6 +49,17 @@ impl Caller {
         self.exchange(&request).await
     }
 
+    /// Opens the connection that it will send over, unless it has one.
+    ///
+    /// # Errors
+    /// When nobody listens: then nothing was sent.
+    pub async fn connect(&mut self) -> std::io::Result<()> {
+        if self.connection.is_none() {
+            self.connection = Some(self.open().await?);
+        }
+        Ok(())
+    }
+
     /// POSTs a body that is this number; returns the status, or none without an answer.
     pub async fn post_number(&mut self, input: InputId, number: u64) -> Option<u16> {
         let body = number.to_string();

@@ -7,6 +7,7 @@
 //! - [`Server`], [`Nats`] and [`Agent`] are programs that can be killed and started again.
 //! - [`Api`] sets up buckets, inputs, outputs and tokens over REST.
 //! - [`socket::Socket`] is a client of the public socket.
+//! - [`Link`] stands between programs, as a balancer does, and can fall silent or stop reading.
 //! - [`Caller`] sends webhooks, byte for byte as a test writes them.
 //! - [`Destination`] keeps every byte that reaches it, and answers as it is told.
 //! - [`Rights`] is a NATS whose users have the rights of their roles and no more.
@@ -23,7 +24,9 @@ pub mod caller;
 pub mod destination;
 pub mod http;
 pub mod ledger;
+pub mod link;
 pub mod log;
+pub mod machine;
 pub mod nats;
 pub mod process;
 pub mod programs;
@@ -39,6 +42,7 @@ pub use crate::api::{Api, Bucket, Token};
 pub use crate::caller::Caller;
 pub use crate::destination::{Arrival, Destination, Reply};
 pub use crate::ledger::Ledger;
+pub use crate::link::Link;
 pub use crate::log::Log;
 pub use crate::nats::Nats;
 pub use crate::nats::cluster::Cluster;

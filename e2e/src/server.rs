@@ -222,7 +222,7 @@ impl Server {
     ///
     /// # Errors
     /// When it ends instead.
-    pub(crate) async fn until_serving(&mut self) -> anyhow::Result<()> {
+    pub async fn until_serving(&mut self) -> anyhow::Result<()> {
         if self.plan.has("auth") {
             self.process.says(ANNOUNCED).await?;
         }

@@ -7,6 +7,7 @@ mod ci;
 mod compose_test;
 #[cfg(test)]
 mod documents;
+mod faults;
 mod http;
 mod say;
 mod steps;
@@ -40,6 +41,8 @@ enum Command {
     Ci,
     /// Measure a release build; the arguments go to the bench.
     Bench(bench::Args),
+    /// Break processes, disks and clocks of a relay under load, and account for every webhook; the arguments go to the rig.
+    Faults(faults::Args),
     /// Run the services of compose.yaml and send webhooks through them. Needs Docker.
     ComposeTest(compose_test::Args),
     /// The part of `up` that holds the processes. Ends when standard input does.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::AcmeTest => acme_test::run(),
         Command::Ci => ci::run(),
         Command::Bench(args) => bench::run(&args),
+        Command::Faults(args) => faults::run(&args),
         Command::ComposeTest(args) => compose_test::run(&args),
         Command::Stage(args) => up::stage::run(&args),
     };

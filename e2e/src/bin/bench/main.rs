@@ -13,7 +13,6 @@
 mod args;
 mod dead;
 mod load;
-mod machine;
 mod neighbours;
 mod oracle;
 mod page;
@@ -26,6 +25,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use e2e::machine;
 use e2e::report::say;
 
 use crate::args::{Args, Part};

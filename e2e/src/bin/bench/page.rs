@@ -3,12 +3,12 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
+use e2e::machine::Machine;
 use e2e::nats::Durability;
 
 use crate::args::Args;
 use crate::dead::Dead;
 use crate::load::Latencies;
-use crate::machine::Machine;
 use crate::neighbours::Neighbours;
 use crate::oracle::Oracle;
 use crate::rates::{Point, Rates, Shapes, ms};

@@ -6,24 +6,34 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use e2e::programs;
+
+use crate::programs;
 
 /// How often a block is written and flushed to see what the disk takes.
 const FLUSHES: usize = 200;
 
 /// What figures depend on.
-pub(crate) struct Machine {
-    pub(crate) processor: String,
-    pub(crate) cores: usize,
-    pub(crate) memory_gib: u64,
-    pub(crate) kernel: String,
-    pub(crate) nats: String,
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The name of its processor.
+    pub processor: String,
+    /// How many of its cores we may use.
+    pub cores: usize,
+    /// Its memory, in GiB.
+    pub memory_gib: u64,
+    /// The release of Linux.
+    pub kernel: String,
+    /// What nats-server says of itself.
+    pub nats: String,
     /// How long a write of 4 KiB with a flush takes: median and 99th percentile.
-    pub(crate) flush: (Duration, Duration),
+    pub flush: (Duration, Duration),
 }
 
 /// Looks at this machine.
-pub(crate) fn describe() -> anyhow::Result<Machine> {
+///
+/// # Errors
+/// When it is no Linux, or there is no nats-server.
+pub fn describe() -> anyhow::Result<Machine> {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let meminfo = fs::read_to_string("/proc/meminfo")?;
