@@ -41,6 +41,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use failure::Failure;
 
+use telemetry::trace::Traces;
+
 use global::Global;
 use out::Out;
 
@@ -134,19 +136,27 @@ pub fn main() -> ExitCode {
         | Command::Completion(_)
         | Command::Man(_) => "warn",
     };
-    match start(cli, default_filter) {
+    // Only a process that goes on is worth traces.
+    let is_agent = matches!(cli.command, Command::Forward(_) | Command::Run(_));
+    match start(cli, default_filter, is_agent) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.exit(),
     }
 }
 
-fn start(cli: Cli, default_filter: &str) -> Result<(), Failure> {
+fn start(cli: Cli, default_filter: &str, is_agent: bool) -> Result<(), Failure> {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let filter = set("RELAY_LOG").or_else(|| set("LOG_LEVEL")).unwrap_or_else(|| default_filter.to_owned());
-    telemetry::log::start(cli.global.log_format.into(), &filter)
-        .map_err(|err| Failure::Usage(format!("RELAY_LOG or LOG_LEVEL cannot be read: {err}")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
-    runtime.block_on(Box::pin(execute(cli)))
+    runtime.block_on(async {
+        let traces = if is_agent { Traces::from_env("relay") } else { Ok(Traces::off()) };
+        let traces = traces.map_err(|err| Failure::Usage(format!("{err:#}")))?;
+        telemetry::log::start(cli.global.log_format.into(), &filter, &traces)
+            .map_err(|err| Failure::Usage(format!("RELAY_LOG or LOG_LEVEL cannot be read: {err}")))?;
+        let done = Box::pin(execute(cli)).await;
+        traces.finish().await;
+        done
+    })
 }
 
 async fn execute(cli: Cli) -> Result<(), Failure> {

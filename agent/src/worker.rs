@@ -4,6 +4,7 @@
 //! - `Lanes` start the first attempts of each output in order; retries and other outputs don't wait.
 //! - `request` turns a delivery into a request, as far as the owner's list allows.
 //! - [`Exec`] runs a command instead, where the agent's owner has chosen that.
+//! - `trace` makes the span of an attempt.
 //! - `Ledger` knows which attempts are under way or were made but perhaps never reported, so
 //!   that a delivery which comes again after a session was lost is not made twice. It is not
 //!   needed for correctness: delivery is at least once.
@@ -25,6 +26,7 @@ mod job;
 mod lanes;
 mod ledger;
 mod request;
+mod trace;
 
 pub use exec::Exec;
 pub use job::{Attempt, Delivery, Ended, Job, Report, Ticket};
@@ -123,7 +125,10 @@ impl Worker {
         let attempt = delivery.attempt;
         let Begun::Here(under_way) = self.ledger.begin(attempt, ticket, Instant::now()) else { return };
         let started = Instant::now();
+        let span = trace::request(&attempt, delivery.trace.as_ref());
         let (outcome, answer) = self.relayer.relay(*delivery, body).await;
+        trace::ended(&span, outcome);
+        drop(span);
         let duration_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
         log(attempt, outcome, duration_ms);
         under_way.finish(Ended { attempt, outcome, duration_ms, answer }, Instant::now());

@@ -11,6 +11,7 @@
 //! - [`Caller`] sends webhooks, byte for byte as a test writes them.
 //! - [`Destination`] keeps every byte that reaches it, and answers as it is told.
 //! - [`Rights`] is a NATS whose users have the rights of their roles and no more.
+//! - [`collector::Collector`] takes the spans of programs.
 //! - [`acme::Authority`] issues certificates to who proves that a name is theirs.
 //! - [`Log`] reads what is in NATS: events, facts, streams.
 //! - [`Ledger`] holds what was accepted against what arrived.
@@ -21,6 +22,7 @@ pub mod acme;
 pub mod agent;
 pub mod api;
 pub mod caller;
+pub mod collector;
 pub mod destination;
 pub mod http;
 pub mod ledger;

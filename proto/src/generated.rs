@@ -125,6 +125,10 @@ pub struct Delivery {
     /// How much of the body of the destination's answer is wanted, in bytes; 0 for none of the answer.
     #[prost(uint32, tag = "7")]
     pub answer_bytes_max: u32,
+    /// The span of the attempt, as `traceparent` of W3C Trace Context; empty when it is not traced. It
+    /// is not for the destination.
+    #[prost(string, tag = "8")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 /// Where an attempt goes, and how.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -12,6 +12,7 @@ use server::cli::{self, Cli, Command};
 use server::listener::{Limits, Listener};
 use server::options::{LogFormat, Options};
 use server::{Server, ask, certs, echo, nats, out};
+use telemetry::trace::Traces;
 use telemetry::{Stop, log};
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -39,7 +40,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Echo(args)) => {
-            log::start(log::Format::Text, "info")?;
+            log::start(log::Format::Text, "info", &Traces::off())?;
             many_threads()?.block_on(run_echo(args))?;
             Ok(ExitCode::SUCCESS)
         }
@@ -55,11 +56,12 @@ fn serve(args: cli::Serve) -> anyhow::Result<ExitCode> {
         LogFormat::Text => log::Format::Text,
         LogFormat::Json => log::Format::Json,
     };
-    log::start(format, &args.log).context("--log")?;
+    let runtime = many_threads()?;
+    let traces = runtime.block_on(async { Traces::from_env("relay-server") })?;
+    log::start(format, &args.log, &traces).context("--log")?;
     let options = Options::from_cli(args)?;
     allow_files(&options.limits);
-    let runtime = many_threads()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let stop = Stop::new();
         let server = Server::new(options).run(stop.clone());
         let mut server = std::pin::pin!(server);
@@ -77,7 +79,9 @@ fn serve(args: cli::Serve) -> anyhow::Result<ExitCode> {
             // Asked again: now.
             _ = telemetry::stop::requested() => Ok(()),
         }
-    })?;
+    });
+    runtime.block_on(traces.finish());
+    outcome?;
     // A blocking call that still runs (a bcrypt hash) does not hold up the end.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)

@@ -191,6 +191,7 @@ fn parse(delivery: v1::Delivery) -> Option<Delivery> {
         request: delivery.request?.into(),
         destination: delivery.destination?,
         answer_bytes_max: delivery.answer_bytes_max,
+        trace: delivery.traceparent.parse().ok(),
     })
 }
 

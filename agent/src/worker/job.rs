@@ -8,6 +8,7 @@ use model::request::Request;
 use model::{EventId, OutputId};
 use outbound::Body;
 use proto::v1;
+use telemetry::TraceParent;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 /// Names an attempt, in whichever session it is asked for.
@@ -34,6 +35,8 @@ pub struct Delivery {
     pub destination: v1::Destination,
     /// How much of the body of the answer is wanted, in bytes; 0 for none of the answer.
     pub answer_bytes_max: u32,
+    /// The span of the attempt, where it is traced.
+    pub trace: Option<TraceParent>,
 }
 
 /// One attempt to make.

@@ -76,6 +76,7 @@ fn delivery(number: u64, url: &str) -> Delivery {
             ..Default::default()
         },
         answer_bytes_max: 0,
+        trace: None,
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::trace::{TARGET, Traces};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,21 +19,22 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging to standard error.
+/// Starts logging to standard error, and bringing spans to where `traces` go.
 ///
 /// `filter` follows the syntax of `tracing_subscriber::EnvFilter`, for example
-/// `info,dispatcher=debug`.
+/// `info,dispatcher=debug`; it decides about log lines alone.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging was started before in this process.
-pub fn start(format: Format, filter: &str) -> anyhow::Result<()> {
+pub fn start(format: Format, filter: &str, traces: &Traces) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let filter = filter_fn(|of| of.target() != TARGET).and(filter);
     let ansi = std::io::stderr().is_terminal();
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
-    match format {
-        Format::Text => registry.with(layer).try_init()?,
-        Format::Json => registry.with(layer.json().flatten_event(true)).try_init()?,
-    }
+    let layer = match format {
+        Format::Text => layer.boxed(),
+        Format::Json => layer.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(layer.with_filter(filter)).with(traces.layer()).try_init()?;
     Ok(())
 }

@@ -88,6 +88,8 @@ mod ssrf;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod unknown_inputs;
 #[cfg(test)]
 mod web_socket;

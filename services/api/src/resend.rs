@@ -4,6 +4,9 @@ use model::record::Bucket;
 use model::request::{Chunks, Header, Request};
 use model::{DeliveryId, EventId, OutputId};
 use store::event::{Meta, Target};
+use telemetry::TraceParent;
+use telemetry::trace::{TARGET, failed, link};
+use tracing::{Span, info_span};
 use uuid::Uuid;
 use verify::sign::{self, Signer};
 
@@ -45,12 +48,14 @@ pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, manner: Manner)
     let outputs = outputs(api, bucket, manner.to.unwrap_or(row.output), stored.meta.withheld)?;
     let first = outputs.first().copied().unwrap_or(OutputId::NONE);
     let event = EventId(Uuid::now_v7());
+    let span = span(event, row, stored.meta.trace.as_ref());
     let mut signer = if manner.resign { Some(signer(api, &outputs, event)?) } else { None };
     let meta = Meta {
         outputs: Some(outputs),
         answer_to: None,
         origin: Some(row.event),
         withheld: false,
+        trace: TraceParent::of(&span),
         ..stored.meta.clone()
     };
     let mut request = show::open(api, row, stored).await?;
@@ -60,8 +65,26 @@ pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, manner: Manner)
         signer.update(&request.body);
         sign(&mut request, signer);
     }
-    api.store().events().append(target, event, row.input, &meta, &request).await?;
+    let appended = api.store().events().append(target, event, row.input, &meta, &request).await;
+    appended.inspect_err(|_| failed(&span))?;
     Ok(DeliveryId::of(event, first))
+}
+
+/// The root of the trace of an event that is sent again, linked to the trace of the first time.
+fn span(event: EventId, row: &Row, first: Option<&TraceParent>) -> Span {
+    let span = info_span!(
+        target: TARGET,
+        parent: None,
+        "replay",
+        otel.kind = "producer",
+        relay.event_id = %event,
+        relay.bucket_id = %row.bucket,
+        relay.origin_event_id = %row.event,
+    );
+    if let Some(first) = first {
+        link(&span, first);
+    }
+    span
 }
 
 fn outputs(api: &Api, bucket: &Bucket, to: OutputId, was_withheld: bool) -> Result<Vec<OutputId>, Error> {

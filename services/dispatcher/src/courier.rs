@@ -30,7 +30,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, info, warn};
 
 use crate::book::{Book, Due, Limits};
-use crate::delivery::{NotHanded, hand};
+use crate::delivery::{Next, NotHanded, hand};
 use crate::hub::Hub;
 use crate::presence::Board;
 use crate::session::{Ended, Line, Session};
@@ -239,13 +239,13 @@ impl Courier {
     /// Gives the attempt to the next session that has room; every session that has none tells us
     /// when it has.
     fn hand_to_someone(&mut self, due: Due, output: Arc<Output>) -> Option<Handing> {
-        let event = due.event();
         for _ in 0..self.sessions.len() {
             self.sessions.rotate_left(1);
             let session = Arc::clone(self.sessions.back()?);
-            if let Some(number) = session.begin(&self.tx, self.key, event, self.book.is_suspect()) {
+            if let Some((number, span)) = session.begin(&self.tx, self.key, &due, self.book.is_suspect()) {
                 let (store, busy) = (self.hub.store().clone(), self.book.busy_keys());
-                return Some(Box::pin(hand(store, session, self.key, number, due, output, busy)));
+                let next = Next { number, span, due, output };
+                return Some(Box::pin(hand(store, session, self.key, next, busy)));
             }
         }
         None

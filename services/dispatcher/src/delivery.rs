@@ -16,11 +16,14 @@ use proto::v1::to_agent::Message;
 use store::Store;
 use store::event::CHUNK_BYTES;
 use store::fact::CursorKey;
+use telemetry::trace::failed;
+use tracing::Span;
 
 use crate::book::Due;
 use crate::public::Attempt;
 use crate::session::{AgentLine, Line, Session, send};
 use crate::socket::webhook;
+use crate::trace;
 
 /// The fewest bytes of a body with which an answer comes at all. Nothing of it is kept, but it says
 /// when to try again (`Retry-After`).
@@ -43,6 +46,18 @@ pub(crate) enum NotHanded {
     SessionGone,
 }
 
+/// An attempt that has its place in a session.
+pub(crate) struct Next {
+    /// Its number in the session.
+    pub(crate) number: u64,
+    /// Its span.
+    pub(crate) span: Span,
+    /// What is due.
+    pub(crate) due: Due,
+    /// Where it goes.
+    pub(crate) output: Arc<Output>,
+}
+
 /// Opens the event and hands it to the session, with its body. `busy` are the keys that others
 /// have, where the output keeps order by key; the event's is returned then.
 ///
@@ -52,23 +67,24 @@ pub(crate) async fn hand(
     store: Store,
     session: Arc<Session>,
     key: CursorKey,
-    number: u64,
-    due: Due,
-    output: Arc<Output>,
+    next: Next,
     busy: Option<HashSet<Key>>,
 ) -> Result<Option<Key>, NotHanded> {
-    let request = open(&store, key, &due).await?;
+    let Next { due, output, .. } = &next;
+    let opening = trace::open(&next.span);
+    let request = open(&store, key, due).await.inspect_err(|_| failed(&opening))?;
+    drop(opening);
     if let Some(Verdict::Reject(_)) = output.rules.as_ref().map(|rules| rules.evaluate(&request)) {
         return Err(NotHanded::Rejected);
     }
-    let order_key = busy.map_or(Ok(None), |busy| in_turn(&busy, &due, &output, &request))?;
+    let order_key = busy.map_or(Ok(None), |busy| in_turn(&busy, due, output, &request))?;
     match session.line() {
-        Line::Agent(line) => to_agent(&store, line, key, number, due, request, &output).await,
-        Line::Socket(line) => webhook::hand(&store, line, key, number, &due, request, &output).await,
+        Line::Agent(line) => to_agent(&store, line, key, next, request).await,
+        Line::Socket(line) => webhook::hand(&store, line, key, next.number, due, request, output).await,
         Line::Public(attempts) => {
             let attempts = Arc::clone(attempts);
             let keep = Keep::up_to(answer_bytes_max(key, due.pulled.meta.answer_to.is_some()));
-            attempts.start(Attempt { store, session, key, number, due, request, output, keep }).await;
+            attempts.start(Attempt { store, session, key, next, request, keep }).await;
             Ok(())
         }
     }?;
@@ -98,11 +114,11 @@ async fn to_agent(
     store: &Store,
     line: &AgentLine,
     key: CursorKey,
-    number: u64,
-    due: Due,
+    next: Next,
     mut request: Request,
-    output: &Output,
 ) -> Result<(), NotHanded> {
+    let Next { number, span, due, output } = next;
+    let traceparent = trace::for_agent(&span, &due);
     let Due { pulled, attempt, .. } = due;
     let event = pulled.event;
     let chunks = request.chunks.take();
@@ -112,8 +128,9 @@ async fn to_agent(
         output_id: Bytes::copy_from_slice(output.id.as_bytes()),
         attempt,
         request: Some(request.into()),
-        destination: Some(destination(output)),
+        destination: Some(destination(&output)),
         answer_bytes_max: u32::try_from(answer_bytes_max(key, pulled.meta.answer_to.is_some())).unwrap_or(u32::MAX),
+        traceparent,
     };
     let say = async |message| send(line, message).await.map_err(|_| NotHanded::SessionGone);
     say(Message::Delivery(delivery)).await?;

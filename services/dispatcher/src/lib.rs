@@ -12,6 +12,7 @@
 //! - `presence` says who is here, to the other dispatchers and to people.
 //! - `public` is the session that makes attempts at public outputs, without an agent.
 //! - `alert` tells owners of trouble.
+//! - `trace` makes the spans of attempts.
 //! - `caretaker` ends what became too old on cursors that have no session.
 //!
 //! Not needed for correctness: anything in here. A dispatcher that dies loses nothing; what it had
@@ -30,6 +31,7 @@ mod presence;
 mod public;
 mod session;
 mod socket;
+mod trace;
 mod web_socket;
 
 use std::net::SocketAddr;

@@ -21,11 +21,14 @@ use proto::v1::to_agent::Message;
 use store::fact::CursorKey;
 use tokio::sync::mpsc;
 use tonic::Status;
+use tracing::Span;
 use uuid::Uuid;
 
+use crate::book::Due;
 use crate::courier::ToCourier;
 use crate::public::Attempts;
 use crate::socket::SocketLine;
+use crate::trace;
 
 pub use grpc::Sessions;
 pub(crate) use subscription::{Place, Subscription};
@@ -86,6 +89,8 @@ struct InFlight {
     key: CursorKey,
     event: EventId,
     suspect: bool,
+    /// Ends with what is in flight.
+    span: Span,
 }
 
 /// How an attempt ended.
@@ -132,16 +137,16 @@ impl Session {
         self.id
     }
 
-    /// Takes room for an attempt and returns its number; `None` when there is none, and then the
+    /// Takes room for an attempt and returns its number and span; `None` when there is none, and then the
     /// courier is told when there is again. Attempts at suspect outputs get at most half of the
     /// room, so that those which time out leave some for the others.
     pub(crate) fn begin(
         &self,
         courier: &mpsc::UnboundedSender<ToCourier>,
         key: CursorKey,
-        event: EventId,
+        due: &Due,
         suspect: bool,
-    ) -> Option<u64> {
+    ) -> Option<(u64, Span)> {
         let mut table = self.table();
         let in_flight = u32::try_from(table.in_flight.len()).unwrap_or(u32::MAX);
         let room = in_flight < self.credits && (!suspect || table.suspect < (self.credits / 2).max(1));
@@ -157,16 +162,17 @@ impl Session {
         table.last_number += 1;
         table.suspect += u32::from(suspect);
         let number = table.last_number;
-        table.in_flight.insert(number, InFlight { courier: courier.clone(), key, event, suspect });
-        Some(number)
+        let (event, span) = (due.event(), trace::attempt(&key, due));
+        table.in_flight.insert(number, InFlight { courier: courier.clone(), key, event, suspect, span: span.clone() });
+        Some((number, span))
     }
 
     /// Gives back the room of an attempt that was not handed over.
     pub(crate) fn withdraw(&self, key: &CursorKey, event: EventId) {
         let mut table = self.table();
         let number = table.in_flight.iter().find(|(_, f)| f.event == event && f.key == *key).map(|(n, _)| *n);
-        if let Some(number) = number {
-            table.take(number);
+        if let Some(InFlight { span, .. }) = number.and_then(|number| table.take(number)) {
+            trace::given_up(&span, "withdrawn");
         }
     }
 
@@ -175,7 +181,8 @@ impl Session {
     /// # Errors
     /// [`NotInFlight`].
     pub(crate) fn report(&self, number: u64, ended: Ended) -> Result<(), NotInFlight> {
-        let InFlight { courier, event, .. } = self.table().take(number).ok_or(NotInFlight)?;
+        let InFlight { courier, event, span, .. } = self.table().take(number).ok_or(NotInFlight)?;
+        trace::ended(&span, &ended);
         // A courier that has ended gave the event back already.
         let _ = courier.send(ToCourier::Finished(event, ended));
         Ok(())
@@ -185,7 +192,8 @@ impl Session {
     pub(crate) fn received(&self, numbers: &[u64]) {
         for number in numbers {
             // One that was reported over REST is no longer in flight.
-            let Some(InFlight { courier, event, .. }) = self.table().take(*number) else { continue };
+            let Some(InFlight { courier, event, span, .. }) = self.table().take(*number) else { continue };
+            trace::given_up(&span, "received");
             let _ = courier.send(ToCourier::Received(event));
         }
     }
@@ -206,6 +214,7 @@ impl Session {
         table.closed = true;
         table.waiting.clear();
         for (_, lost) in table.in_flight.drain() {
+            trace::given_up(&lost.span, "lost");
             let _ = lost.courier.send(ToCourier::Lost(lost.event));
         }
     }

@@ -15,9 +15,9 @@ use model::request::{Chunks, Request as Webhook};
 use model::{EventId, UnixMs};
 use store::Store;
 use store::event::{Meta, Target};
-use telemetry::Stop;
+use telemetry::{Stop, TraceParent, trace};
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{Span, debug};
 use uuid::{ContextV7, Timestamp, Uuid};
 use verify::{Head, Reason, Verdict, Verifier, Watch, delivery};
 
@@ -29,6 +29,7 @@ use crate::depths::Depths;
 use crate::judgement::{self, Course};
 use crate::noted::Noted;
 use crate::route::{self, Route};
+use crate::trace as spans;
 use crate::waiting::{Place, Waiting};
 use crate::{BODY_BYTES_MAX, Config, RawHead, answer};
 
@@ -66,6 +67,7 @@ struct Call {
     now: UnixMs,
     webhook: Webhook,
     verdict: Verdict,
+    span: Span,
 }
 
 impl Ingress {
@@ -151,7 +153,23 @@ impl Ingress {
         }
         let length = captured.length;
         let mut call = self.call(captured, peer, tls);
-        if let Some(response) = self.turn_away(&call, peer).await {
+        let response = self.receive(&mut call, length, parts, body, peer).await;
+        spans::answered(&call.span, call.webhook.body_bytes, response.status());
+        response
+    }
+
+    async fn receive<B>(
+        &self,
+        call: &mut Call,
+        length: Option<u64>,
+        parts: &Parts,
+        body: B,
+        peer: SocketAddr,
+    ) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+    {
+        if let Some(response) = self.turn_away(call, peer).await {
             return if body.is_end_stream() { response } else { answer::closing(response, parts.version) };
         }
         let place = call.route.place.clone();
@@ -170,13 +188,16 @@ impl Ingress {
         let mut share = self.inner.budget.share();
         let (target, event) = (call.route.target, call.event);
         let append = |index, piece| self.append_piece(target, event, index, piece);
+        let reading = spans::body(&call.span);
         let whole = match body::read(watched, length, self.bytes_max(&call.route), &mut share, append).await {
             Ok(whole) => whole,
             Err(failure) => {
                 debug!(%event, error = &failure as &(dyn std::error::Error + 'static), "a body was not read");
+                trace::failed(&reading);
                 return answer::unread(&failure, parts.version);
             }
         };
+        drop(reading);
         call.fill(whole);
         call.verdict = match verifier {
             None => Verdict::None,
@@ -184,7 +205,7 @@ impl Ingress {
         };
         let policy = signature.map_or(SignaturePolicy::Mark, |signature| signature.policy);
         let course = judgement::course(verifier.flatten(), policy, call.verdict, &call.webhook, &call.url, call.now);
-        self.follow(&call, &course).await
+        self.follow(call, &course).await
     }
 
     /// What is known before the body comes.
@@ -193,7 +214,9 @@ impl Ingress {
         let url = self.url(&captured, tls);
         let webhook = captured.into_request(route.extra_path.clone(), peer, tls);
         let now = UnixMs::from(SystemTime::now());
-        Call { event: self.next_id(), route, url, now, webhook, verdict: Verdict::None }
+        let event = self.next_id();
+        let span = spans::root(event, route.target, &webhook);
+        Call { event, route, url, now, webhook, verdict: Verdict::None, span }
     }
 
     /// The URL that the sender called. A proxy may have ended TLS before us, and have called us by
@@ -253,7 +276,7 @@ impl Ingress {
             meta.answer_to = Some(subject);
             place
         });
-        match self.append(call, &meta, call.delivery().as_deref()).await {
+        match self.append(call, meta, call.delivery().as_deref()).await {
             true => match input {
                 None => answer::accepted(&Answer::default()),
                 Some(input) => answered(input, place).await,
@@ -268,21 +291,24 @@ impl Ingress {
             return response;
         }
         let meta = Meta { withheld: true, outputs: Some(Vec::new()), verdict: verdict.code(), ..self.meta(call) };
-        if self.append(call, &meta, None).await { response } else { answer::unavailable() }
+        if self.append(call, meta, None).await { response } else { answer::unavailable() }
     }
 
     /// Whether the log has acknowledged it.
-    async fn append(&self, call: &Call, meta: &Meta, delivery: Option<&str>) -> bool {
+    async fn append(&self, call: &Call, meta: Meta, delivery: Option<&str>) -> bool {
+        let span = spans::publish(&call.span);
+        let meta = Meta { trace: TraceParent::of(&span), ..meta };
         let (target, event, id) = (call.route.target, call.event, call.route.id);
         let events = self.inner.store.events();
         let appended = match delivery {
-            None => events.append(target, event, id, meta, &call.webhook).await,
-            Some(delivery) => events.append_once(target, event, id, meta, delivery, &call.webhook).await,
+            None => events.append(target, event, id, &meta, &call.webhook).await,
+            Some(delivery) => events.append_once(target, event, id, &meta, delivery, &call.webhook).await,
         };
         match appended {
             Ok(()) => true,
             Err(error) => {
                 debug!(%event, error = &error as &(dyn std::error::Error + 'static), "an event was not stored");
+                trace::failed(&span);
                 false
             }
         }

@@ -7,7 +7,8 @@
 //! - [`Ingress`] takes a request with its head, reads the body, appends the event and answers.
 //! - `route` finds the input, `callers` admits its callers, and `judgement` says what becomes of a
 //!   webhook whose signature was verified while its body came. What is turned away is kept as an
-//!   event that goes nowhere, for the owner to see, in the number that `noted` allows.
+//!   event that goes nowhere, for the owner to see, in the number that `noted` allows. `trace` makes
+//!   its spans.
 //!
 //! # For the accept loop
 //!
@@ -49,6 +50,8 @@ mod callers;
 mod depths;
 
 mod judgement;
+
+mod trace;
 
 mod noted;
 

@@ -13,6 +13,7 @@ fn welcome() -> v1::ToAgent {
 fn delivery(number: u64, body: &'static [u8], body_bytes: u64) -> v1::Delivery {
     v1::Delivery {
         answer_bytes_max: 0,
+        traceparent: String::new(),
         number,
         event_id: Bytes::from_static(&[1; 16]),
         output_id: Bytes::from_static(&[2; 16]),

@@ -33,6 +33,7 @@ fn delivery(body: &'static [u8]) -> (Delivery, Body) {
         request,
         destination: v1::Destination { url: "http://x.invalid/".into(), timeout_ms: 60_000, ..Default::default() },
         answer_bytes_max: 0,
+        trace: None,
     };
     (delivery, Body::whole(Bytes::from_static(body)))
 }

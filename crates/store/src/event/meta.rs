@@ -2,6 +2,7 @@
 
 use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use model::{EventId, InputId, OutputId};
+use telemetry::TraceParent;
 use uuid::Uuid;
 
 /// Stands only where the message's id is not the event's.
@@ -15,6 +16,7 @@ const ANSWER_TO: &str = "Relay-Answer-To";
 const ORIGIN: &str = "Relay-Origin";
 const WITHHELD: &str = "Relay-Withheld";
 const KEEP: &str = "Nats-TTL";
+const TRACE: &str = "traceparent";
 
 /// The longest method that stands in clear; a longer one is only in the sealed request.
 const METHOD_BYTES_MAX: usize = 16;
@@ -40,6 +42,8 @@ pub struct Meta {
     pub withheld: bool,
     /// How long it is kept, in seconds; 0 for as long as its stream keeps events.
     pub keep_seconds: u32,
+    /// The span that appended it, where its way is traced.
+    pub trace: Option<TraceParent>,
 }
 
 impl Meta {
@@ -80,6 +84,9 @@ impl Meta {
         if self.keep_seconds != 0 {
             headers.push((KEEP, format!("{}s", self.keep_seconds)));
         }
+        if let Some(trace) = &self.trace {
+            headers.push((TRACE, trace.to_string()));
+        }
         headers
     }
 
@@ -97,6 +104,7 @@ impl Meta {
             origin: text(ORIGIN).and_then(|id| id.parse().ok()),
             withheld: text(WITHHELD).is_some(),
             keep_seconds: text(KEEP).and_then(|n| n.trim_end_matches('s').parse().ok()).unwrap_or(0),
+            trace: text(TRACE).and_then(|span| span.parse().ok()),
         };
         Some((event, input, meta))
     }
@@ -133,6 +141,7 @@ mod tests {
             origin: Some(EventId(Uuid::from_u128(9))),
             withheld: true,
             keep_seconds: 60,
+            trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap()),
         };
         for meta in [Meta::default(), Meta { outputs: Some(vec![]), ..Meta::default() }, full] {
             assert_eq!(read_back(&meta), meta);

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::OutputId;
-use model::record::Output;
 use model::request::{Chunks, Request};
 use outbound::tls::Tls;
 use outbound::{Body, BodySink, Client, Finished, Forward, InvalidServers, Keep, Piece, Public, Resolver};
@@ -20,9 +19,9 @@ use tokio_util::task::TaskTracker;
 
 use super::lane::Lane;
 use super::room::{ALL_KIB_MAX, Room};
-use crate::book::Due;
+use crate::delivery::Next;
 use crate::session::{Ended, Session};
-use crate::{Config, DRAIN_MAX};
+use crate::{Config, DRAIN_MAX, trace};
 
 /// How many pieces of a large body are in memory for one attempt.
 const PIECES_MAX: usize = 2;
@@ -45,14 +44,10 @@ pub(crate) struct Attempt {
     pub(crate) session: Arc<Session>,
     /// Its cursor.
     pub(crate) key: CursorKey,
-    /// Its number in the session.
-    pub(crate) number: u64,
-    /// What is due.
-    pub(crate) due: Due,
+    /// Which it is, and where it goes.
+    pub(crate) next: Next,
     /// The event, opened.
     pub(crate) request: Request,
-    /// Where it goes.
-    pub(crate) output: Arc<Output>,
     /// What is kept of the answer.
     pub(crate) keep: Keep,
 }
@@ -80,8 +75,8 @@ impl Attempts {
     /// Starts an attempt when its turn has come and there is memory for it. Dropping the future
     /// starts nothing.
     pub(crate) async fn start(self: &Arc<Self>, attempt: Attempt) {
-        let lane = self.lane(attempt.output.id);
-        let is_first = attempt.due.attempt == 1;
+        let lane = self.lane(attempt.next.output.id);
+        let is_first = attempt.next.due.attempt == 1;
         if is_first {
             lane.turn().await;
         }
@@ -121,17 +116,20 @@ impl Attempts {
 
     async fn run(&self, attempt: Attempt, _room: Room) {
         let started = Instant::now();
+        let span = trace::request(&attempt.next.span);
         let Some(finished) = Box::pin(self.abort.or(self.make(&attempt))).await else { return };
         let duration_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
         log(&attempt, &finished, started.elapsed());
         let Finished { outcome, reason, answer } = finished;
+        trace::outcome(&span, outcome);
+        drop(span);
         let ended = Ended { outcome, duration_ms, reason, answer: answer.map(Box::new) };
         // A courier that has ended gave the event back; then nobody waits for this.
-        let _ = attempt.session.report(attempt.number, ended);
+        let _ = attempt.session.report(attempt.next.number, ended);
     }
 
     async fn make(&self, attempt: &Attempt) -> Finished {
-        let Attempt { request, output, due, keep, .. } = attempt;
+        let Attempt { request, next: Next { output, due, .. }, keep, .. } = attempt;
         let forward = Forward {
             url: &output.destination,
             lock_path: output.lock_path,
@@ -172,8 +170,7 @@ impl Attempts {
 impl Attempt {
     /// Brings the pieces of a large body, a few at a time.
     async fn feed(&self, chunks: &Chunks, sink: &BodySink) {
-        let Self { key, due, .. } = self;
-        let event = due.event();
+        let (key, event) = (self.key, self.next.due.event());
         let room = Arc::new(Semaphore::new(PIECES_MAX));
         for index in 0..chunks.sequences.len() {
             let Ok(place) = room.clone().acquire_owned().await else { return };
@@ -207,9 +204,9 @@ impl Attempt {
 
 fn log(attempt: &Attempt, finished: &Finished, duration: Duration) {
     tracing::debug!(
-        event = %attempt.due.event(),
-        output = %attempt.output.id,
-        attempt = attempt.due.attempt,
+        event = %attempt.next.due.event(),
+        output = %attempt.next.output.id,
+        attempt = attempt.next.due.attempt,
         outcome = ?finished.outcome,
         reason = finished.reason.map(|reason| reason.text()),
         ?duration,

@@ -15,6 +15,30 @@ fn event(n: u128) -> EventId {
     EventId(Uuid::from_u128(n))
 }
 
+fn due(n: u128) -> Due {
+    let pulled = store::cursor::Pulled {
+        event: event(n),
+        input: model::InputId(Uuid::nil()),
+        meta: store::event::Meta::default(),
+        place: 1,
+        stored_at: model::UnixMs(0),
+        again: None,
+        sealed: bytes::Bytes::new(),
+        receipt: None,
+    };
+    Due { pulled, attempt: 1, key: None }
+}
+
+fn begin(
+    session: &Session,
+    courier: &mpsc::UnboundedSender<ToCourier>,
+    output: u128,
+    event: u128,
+    suspect: bool,
+) -> Option<u64> {
+    session.begin(courier, key(output), &due(event), suspect).map(|(number, _)| number)
+}
+
 fn session(credits: u32) -> Session {
     Session::new(credits, Line::Agent(mpsc::channel(1).0))
 }
@@ -27,25 +51,25 @@ fn refused(duration_ms: u32) -> Ended {
 fn credits_bound_what_is_in_flight_and_whoever_waits_hears_of_room() {
     let (tx, mut rx) = mpsc::unbounded_channel();
     let session = session(2);
-    assert_eq!(session.begin(&tx, key(1), event(1), false), Some(1));
-    assert_eq!(session.begin(&tx, key(1), event(2), false), Some(2));
-    assert_eq!(session.begin(&tx, key(1), event(3), false), None);
+    assert_eq!(begin(&session, &tx, 1, 1, false), Some(1));
+    assert_eq!(begin(&session, &tx, 1, 2, false), Some(2));
+    assert_eq!(begin(&session, &tx, 1, 3, false), None);
     session.report(1, refused(5)).unwrap();
     assert!(matches!(rx.try_recv(), Ok(ToCourier::Room)));
     assert!(matches!(rx.try_recv(), Ok(ToCourier::Finished(_, Ended { duration_ms: 5, .. }))));
-    assert_eq!(session.begin(&tx, key(1), event(3), false), Some(3));
+    assert_eq!(begin(&session, &tx, 1, 3, false), Some(3));
 }
 
 #[test]
 fn suspect_outputs_get_half_of_the_room() {
     let (tx, _rx) = mpsc::unbounded_channel();
     let session = session(4);
-    assert!(session.begin(&tx, key(1), event(1), true).is_some());
-    assert!(session.begin(&tx, key(2), event(1), true).is_some());
-    assert!(session.begin(&tx, key(3), event(1), true).is_none());
-    assert!(session.begin(&tx, key(4), event(1), false).is_some());
+    assert!(begin(&session, &tx, 1, 1, true).is_some());
+    assert!(begin(&session, &tx, 2, 1, true).is_some());
+    assert!(begin(&session, &tx, 3, 1, true).is_none());
+    assert!(begin(&session, &tx, 4, 1, false).is_some());
     session.withdraw(&key(1), event(1));
-    assert!(session.begin(&tx, key(3), event(1), true).is_some());
+    assert!(begin(&session, &tx, 3, 1, true).is_some());
 }
 
 #[test]
@@ -53,7 +77,7 @@ fn outcomes_of_what_is_not_in_flight_are_refused() {
     let (tx, _rx) = mpsc::unbounded_channel();
     let session = session(2);
     assert!(session.report(1, refused(0)).is_err());
-    session.begin(&tx, key(1), event(1), false).unwrap();
+    begin(&session, &tx, 1, 1, false).unwrap();
     assert!(session.report(1, refused(0)).is_ok());
     assert!(session.report(1, refused(0)).is_err());
 }
@@ -62,8 +86,8 @@ fn outcomes_of_what_is_not_in_flight_are_refused() {
 fn a_session_that_ends_tells_what_is_lost_and_begins_nothing_more() {
     let (tx, mut rx) = mpsc::unbounded_channel();
     let session = session(2);
-    session.begin(&tx, key(1), event(7), false).unwrap();
+    begin(&session, &tx, 1, 7, false).unwrap();
     session.close();
     assert!(matches!(rx.try_recv(), Ok(ToCourier::Lost(lost)) if lost == event(7)));
-    assert_eq!(session.begin(&tx, key(1), event(8), false), None);
+    assert_eq!(begin(&session, &tx, 1, 8, false), None);
 }

@@ -186,6 +186,7 @@ pub(super) fn token(text: &str) -> v1::SessionToken {
 pub(super) fn delivery(number: u64, url: &str, body: &[u8]) -> v1::Delivery {
     v1::Delivery {
         answer_bytes_max: 0,
+        traceparent: String::new(),
         number,
         event_id: vec![1; 16].into(),
         output_id: vec![9; 16].into(),
