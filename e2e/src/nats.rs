@@ -1,6 +1,7 @@
 //! A `nats-server` that a test can kill and start again on the same store and port.
 
 pub mod cluster;
+pub mod routes;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -112,6 +113,11 @@ impl Nats {
     /// How to reach it; stays the same over restarts.
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Where clients reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where its messages lie.

@@ -176,11 +176,23 @@ pub fn resident_bytes(id: u32) -> anyhow::Result<u64> {
 
 /// Whether a process holds the IPv4 TCP connection with this local port (proc_pid_net_tcp(5)).
 pub fn holds_port(id: u32, port: u16) -> bool {
+    holds_connection(id, |local, _| local == port)
+}
+
+/// Whether a process is connected to this port, over IPv4.
+pub fn is_connected_to(id: u32, port: u16) -> bool {
+    holds_connection(id, |_, remote| remote == port)
+}
+
+/// Whether one of the process's IPv4 TCP sockets has such a local and remote port.
+fn holds_connection(id: u32, is_it: impl Fn(u16, u16) -> bool) -> bool {
     let table = fs::read_to_string(format!("/proc/{id}/net/tcp")).unwrap_or_default();
-    let local = format!(":{port:04X}");
+    let port = |address: &str| u16::from_str_radix(address.rsplit(':').next().unwrap_or_default(), 16).unwrap_or(0);
     let rows = table.lines().skip(1).map(|row| row.split_ascii_whitespace().collect::<Vec<_>>());
-    let of_port = rows.filter(|row| row.get(1).is_some_and(|address| address.ends_with(&local)));
-    let sockets: Vec<String> = of_port.filter_map(|row| row.get(9).map(|inode| format!("socket:[{inode}]"))).collect();
+    let sockets: Vec<String> = rows
+        .filter(|row| row.len() > 9 && is_it(port(row[1]), port(row[2])))
+        .map(|row| format!("socket:[{}]", row[9]))
+        .collect();
     let held = fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
     let held = held.filter_map(|file| fs::read_link(file.path()).ok());
     held.filter_map(|target| target.to_str().map(str::to_owned)).any(|target| sockets.contains(&target))

@@ -72,7 +72,11 @@ async fn ask(args: &Health) -> anyhow::Result<(StatusCode, Bytes)> {
     }
 }
 
-async fn get<S>(stream: S, url: &Url) -> anyhow::Result<(StatusCode, Bytes)>
+/// What is answered to a GET of this URL over a stream to its host.
+///
+/// # Errors
+/// Where there is no whole answer.
+pub(crate) async fn get<S>(stream: S, url: &Url) -> anyhow::Result<(StatusCode, Bytes)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

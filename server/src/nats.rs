@@ -11,10 +11,12 @@
 //! - `stale` stops a `nats-server` that was left on the same store, which happens only when
 //!   the guard was killed too.
 //! - `probe` says when `nats-server` answers.
+//! - `disk` says when it does not write any more, and when another start mends that.
 //! - [`Embedded`] ties them together and restarts what dies.
 
 pub mod binary;
 pub mod config;
+mod disk;
 pub mod guard;
 mod probe;
 mod stale;
@@ -28,13 +30,15 @@ use anyhow::{Context, bail};
 use crypto::{Secret, token};
 use telemetry::Stop;
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::data_dir;
 use crate::nats::config::Config;
+use crate::nats::disk::Disk;
 use crate::options::Durability;
 
-/// Ports tried at the first start. The port is chosen by asking the kernel for a free one, so
+/// Pairs of ports tried at the first start. A port is chosen by asking the kernel for a free one, so
 /// another process can take it in the moment before `nats-server` does.
 const PORT_TRIES: usize = 3;
 
@@ -84,6 +88,7 @@ pub struct Embedded {
     settings: Settings,
     config: Config,
     guard: Guard,
+    disk: Disk,
 }
 
 /// The guard process, and our end of the pipe that keeps it going.
@@ -91,7 +96,7 @@ pub struct Embedded {
 struct Guard {
     child: Child,
     /// Apart from `child`, because waiting for a child closes the pipe that is still in it.
-    lifeline: ChildStdin,
+    lifeline: Option<ChildStdin>,
 }
 
 /// The broker's directory in the data directory.
@@ -120,9 +125,12 @@ impl Embedded {
         let password = token::generate().context("make a password for nats-server")?;
         let mut tries = 1;
         loop {
+            let [port, monitor_port] = free_ports().context("find free ports for nats-server")?;
             let config = Config {
                 server_name: server_name()?,
-                port: free_port().context("find a free port for nats-server")?,
+                port,
+                monitor_port,
+                monitor_path: token::generate().context("make a path for the health of nats-server")?,
                 user: "relay".to_owned(),
                 password: password.clone(),
                 durability: settings.durability,
@@ -133,7 +141,9 @@ impl Embedded {
             let mut guard = Guard::spawn(&settings.binary, &config.path())?;
             match guard.until_ready(&config).await {
                 Ready::Yes => {
-                    return Ok(Self { settings, config, guard });
+                    let disk =
+                        Disk::new(config.monitor_address(), &config.monitor_path, store_dir(&settings.data_dir))?;
+                    return Ok(Self { settings, config, guard, disk });
                 }
                 Ready::Ended(_) if tries < PORT_TRIES => tries += 1,
                 Ready::Ended(status) => bail!(
@@ -154,8 +164,14 @@ impl Embedded {
         }
     }
 
+    /// What is wrong with its disk now, if anything is.
+    pub fn disk_problem(&self) -> watch::Receiver<Option<String>> {
+        self.disk.problem()
+    }
+
     /// Keeps it running until `stop`, then stops it. Never gives up: a broker that dies is
-    /// started again on the same port, with a pause that grows.
+    /// started again on the same port, with a pause that grows; so is one that does not write any
+    /// more once its disk has room.
     pub async fn run(mut self, stop: Stop) {
         let mut pause = RESTART_PAUSE_MIN;
         loop {
@@ -166,6 +182,11 @@ impl Embedded {
                 // The broker or its guard is gone.
                 ended = self.guard.child.wait() => {
                     tracing::warn!(status = %status_text(&ended), "nats-server ended, starting it again");
+                }
+                // It writes again only after another start.
+                () = self.disk.until_start_helps() => {
+                    tracing::warn!("its disk has room, starting nats-server again");
+                    self.guard.end().await;
                 }
             }
             if started.elapsed() >= HEALTHY_AFTER {
@@ -228,7 +249,7 @@ impl Guard {
             .process_group(0);
         let mut child = command.spawn().context("start the guard of nats-server")?;
         let lifeline = child.stdin.take().context("hold the pipe to the guard of nats-server")?;
-        Ok(Self { child, lifeline })
+        Ok(Self { child, lifeline: Some(lifeline) })
     }
 
     async fn until_ready(&mut self, config: &Config) -> Ready {
@@ -249,7 +270,12 @@ impl Guard {
     }
 
     async fn stop(mut self) {
-        drop(self.lifeline);
+        self.end().await;
+    }
+
+    /// Closes the pipe and waits for the end of both.
+    async fn end(&mut self) {
+        self.lifeline = None;
         if tokio::time::timeout(GUARD_GRACE, self.child.wait()).await.is_err() {
             tracing::error!("the guard of nats-server does not end, killing it");
             if let Err(err) = self.child.kill().await {
@@ -282,9 +308,10 @@ fn own_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("find our own program")
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// Two ports that were free a moment ago.
+fn free_ports() -> std::io::Result<[u16; 2]> {
+    let [first, second] = [TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?];
+    Ok([first.local_addr()?.port(), second.local_addr()?.port()])
 }
 
 /// A name that no other server has, so that a stranger's on the same port is not taken for ours.

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use store::Health;
+use tokio::sync::watch;
 
 use crate::options::{Durability, Roles};
 
@@ -19,6 +20,8 @@ struct Shared {
     durability: Option<Durability>,
     /// Known once the store was opened.
     health: OnceLock<Health>,
+    /// What is wrong with the disk of a NATS of our own.
+    disk: OnceLock<watch::Receiver<Option<String>>>,
     stopping: AtomicBool,
 }
 
@@ -53,13 +56,24 @@ pub struct Check {
 impl Readiness {
     /// Of a process that has just begun.
     pub fn new(roles: Roles, durability: Option<Durability>) -> Self {
-        let shared = Shared { roles, durability, health: OnceLock::new(), stopping: AtomicBool::new(false) };
+        let shared = Shared {
+            roles,
+            durability,
+            health: OnceLock::new(),
+            disk: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+        };
         Self { shared: Arc::new(shared) }
     }
 
     /// The store was opened. Said once; later ones change nothing.
     pub fn store_opened(&self, health: Health) {
         let _ = self.shared.health.set(health);
+    }
+
+    /// Our own NATS was started; this says what is wrong with its disk. Said once.
+    pub fn broker_started(&self, disk: watch::Receiver<Option<String>>) {
+        let _ = self.shared.disk.set(disk);
     }
 
     /// The process was told to stop: nothing new should be sent to it.
@@ -77,6 +91,10 @@ impl Readiness {
                 .collect(),
             None => vec![Check { name: "nats", ok: false, why: Some("the store is not open yet".to_owned()) }],
         };
+        if let Some(disk) = self.shared.disk.get() {
+            let why = disk.borrow().clone();
+            checks.push(Check { name: "disk", ok: why.is_none(), why });
+        }
         if self.shared.stopping.load(Ordering::Relaxed) {
             checks.push(Check { name: "stop", ok: false, why: Some("the process is stopping".to_owned()) });
         }

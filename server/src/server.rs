@@ -114,7 +114,7 @@ impl Server {
         }
 
         let masters = MasterKeys::new(open_master_key(&options.master_key, &data_path)?, Vec::new());
-        let store_options = store_options(&options, &data_path, groups).await?;
+        let store_options = store_options(&options, &data_path, &readiness, groups).await?;
         let Some((store, driver)) = Box::pin(Store::open(store_options, masters, &groups.back.stop())).await else {
             bail!("the store was given up");
         };
@@ -165,10 +165,15 @@ fn open_master_key(source: &MasterKeySource, data_dir: &Path) -> anyhow::Result<
 }
 
 /// How to reach NATS; our own is started for it.
-async fn store_options(options: &Options, data_dir: &Path, groups: &mut Groups) -> anyhow::Result<store::Options> {
+async fn store_options(
+    options: &Options,
+    data_dir: &Path,
+    readiness: &Readiness,
+    groups: &mut Groups,
+) -> anyhow::Result<store::Options> {
     let mut to_store = match &options.nats {
         Nats::Embedded { binary, durability } => {
-            let access = start_broker(binary.as_deref(), *durability, data_dir, groups).await?;
+            let access = start_broker(binary.as_deref(), *durability, data_dir, readiness, groups).await?;
             store::Options {
                 credentials: Some((access.user, access.password)),
                 client_name: CLIENT_NAME.to_owned(),
@@ -194,12 +199,14 @@ async fn start_broker(
     binary: Option<&Path>,
     durability: Durability,
     data_dir: &Path,
+    readiness: &Readiness,
     groups: &mut Groups,
 ) -> anyhow::Result<nats::Access> {
     let binary: PathBuf = nats::binary::find(binary).await?;
     let settings = nats::Settings { data_dir: data_dir.to_owned(), binary, durability };
     let broker = nats::Embedded::start(settings).await?;
     let access = broker.access();
+    readiness.broker_started(broker.disk_problem());
     groups.broker.spawn("nats-server", broker.run(groups.broker.stop()));
     Ok(access)
 }

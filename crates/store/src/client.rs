@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::jetstream::{self, Context, kv};
-use async_nats::{Client, ConnectOptions, Event};
 use crypto::key::MasterKeys;
 use telemetry::Stop;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::answer::Answers;
 use crate::certificate::Certificates;
+use crate::connect::connect;
 use crate::credential::Credentials;
 use crate::directory::Directory;
 use crate::event::Events;
@@ -29,10 +30,6 @@ use crate::{Error, Options};
 
 /// The wait between two tries to set up what must be there before anything works.
 const SETUP_WAIT: Duration = Duration::from_millis(500);
-/// How often NATS is asked whether it is alive; two silences end the connection.
-const PING_EVERY: Duration = Duration::from_secs(5);
-/// The longest wait between two tries to reach NATS again.
-const RECONNECT_WAIT_MAX: Duration = Duration::from_millis(500);
 /// How long it may take at the end to send what was published.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 /// How long an answer of the JetStream API is waited for.
@@ -226,40 +223,6 @@ impl Driver {
                 }
             }
         }
-    }
-}
-
-async fn connect(options: &Options, suffix: &str, connections: watch::Sender<u64>) -> Result<Client, Error> {
-    let name = format!("{}{suffix}", options.client_name);
-    let mut connect = ConnectOptions::new()
-        .name(&name)
-        .custom_inbox_prefix(format!("_INBOX.{}", options.client_name))
-        .ping_interval(PING_EVERY)
-        .reconnect_delay_callback(|attempts| {
-            let exponent = u32::try_from(attempts.min(6)).unwrap_or(6);
-            (Duration::from_millis(10) * 2u32.pow(exponent)).min(RECONNECT_WAIT_MAX)
-        })
-        .event_callback(move |event| {
-            note(&event, &connections);
-            std::future::ready(())
-        });
-    if let Some((user, password)) = &options.credentials {
-        connect = connect.user_and_password(user.clone(), password.expose().to_owned());
-    }
-    if let Some(file) = &options.ca_file {
-        connect = connect.require_tls(true).add_root_certificates(file.clone());
-    }
-    connect.connect(options.servers.clone()).await.map_err(|e| Error::unavailable("connect to NATS", e))
-}
-
-fn note(event: &Event, connections: &watch::Sender<u64>) {
-    match event {
-        Event::Connected => {
-            connections.send_modify(|n| *n += 1);
-            info!("connected to NATS");
-        }
-        Event::ServerError(_) | Event::ClientError(_) | Event::SlowConsumer(_) => warn!(%event, "NATS"),
-        Event::Disconnected | Event::LameDuckMode | Event::Draining | Event::Closed => info!(%event, "NATS"),
     }
 }
 

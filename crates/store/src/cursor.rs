@@ -46,6 +46,8 @@ const PULL_EXPIRES: Duration = Duration::from_secs(60);
 const PULL_EXPIRES_CLUSTER: Duration = Duration::from_secs(10);
 /// A pull request that said nothing for so long after its end is taken for lost.
 const PULL_GRACE: Duration = Duration::from_secs(5);
+/// The same where the next one may find another server.
+const PULL_GRACE_CLUSTER: Duration = Duration::from_secs(2);
 /// The bytes that one pull request may bring: a few of the largest messages.
 const PULL_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The wait before a pull that NATS refused is tried again.
@@ -68,6 +70,8 @@ pub struct Cursor {
     folded: u64,
     /// The highest number that the consumer gave to a delivery; a lower one means a new consumer.
     delivered: u64,
+    /// The highest place of an event that was given out, by this consumer or one before it.
+    place: u64,
     /// Events that were stored before this time are not given out for the first time any more.
     reached: UnixMs,
     /// How many events the stream had for the consumer when NATS last said so.
@@ -130,6 +134,7 @@ impl Cursor {
             progress: Progress::default(),
             folded: 0,
             delivered: 0,
+            place: 0,
             reached: now,
             pending: 0,
             asked: 0,
@@ -167,10 +172,13 @@ impl Cursor {
             return Ok(());
         }
         let batch = wanted - self.asked;
-        let expires = if self.store.inner.replicas > 1 { PULL_EXPIRES_CLUSTER } else { PULL_EXPIRES };
+        let (expires, grace) = match self.store.inner.replicas {
+            ..=1 => (PULL_EXPIRES, PULL_GRACE),
+            2.. => (PULL_EXPIRES_CLUSTER, PULL_GRACE_CLUSTER),
+        };
         self.pulls.request(&self.stream, &self.name, batch, Some(expires)).await?;
         self.asked += batch;
-        self.over_at = Instant::now() + expires + PULL_GRACE;
+        self.over_at = Instant::now() + expires + grace;
         Ok(())
     }
 
@@ -333,7 +341,11 @@ impl Cursor {
         let is_new_consumer = message.delivered <= self.delivered;
         self.delivered = message.delivered;
         self.pending = message.pending;
-        if is_new_consumer || message.times > 1 {
+        // By a consumer that was lost: what we had of it in hand then may have ended since, by facts
+        // that were not in the log when it was folded.
+        let is_repeated = message.place <= self.place && !matches!(self.progress.of(message.event), State::Ended(_));
+        self.place = self.place.max(message.place);
+        if is_new_consumer || message.times > 1 || is_repeated {
             // It was given out before: by a process that is gone, before a restart, or by us.
             self.refresh(now, is_new_consumer).await?;
         }

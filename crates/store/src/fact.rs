@@ -5,11 +5,12 @@ use std::time::Duration;
 use async_nats::datetime::from_nanos;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
-use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::consumer::{Consumer, DeliverPolicy, ReplayPolicy};
 use futures_util::StreamExt;
 use model::fact::{self, Ending, Fact};
 use model::progress::Progress;
 use model::{BucketId, GroupId, OutputId, UnixMs};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::layout::Layout;
@@ -22,6 +23,9 @@ const APPEND_BUDGET: Duration = Duration::from_secs(4);
 pub(crate) const EXPECTED_LAST: &str = "Nats-Expected-Last-Subject-Sequence";
 /// How long the next message of a read is waited for.
 const READ_WAIT: Duration = Duration::from_secs(5);
+/// How long a reader of the log may take to be made before another is made instead, and how often.
+const READER_WAIT: Duration = Duration::from_secs(2);
+const READER_TRIES: usize = 4;
 
 /// Whose facts: the deliveries of a group on an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,11 +134,10 @@ impl Facts {
             ..OrderedConfig::default()
         };
         let stream = self.layout.fact_stream(key.bucket);
-        let consumer =
-            self.context.create_consumer_on_stream(config, &stream).await.map_err(|e| Error::unavailable(what, e))?;
+        let consumer = self.reader(config, &stream).await.map_err(|e| Error::unavailable(what, e))?;
         let mut messages = consumer.messages().await.map_err(|e| Error::unavailable(what, e))?;
         loop {
-            let message = tokio::time::timeout(READ_WAIT, messages.next()).await;
+            let message = timeout(READ_WAIT, messages.next()).await;
             let Ok(Some(message)) = message else {
                 return Err(Error::timed_out(what));
             };
@@ -147,6 +150,22 @@ impl Facts {
                 return Ok(sequence);
             }
         }
+    }
+
+    /// A reader of a stream. NATS puts it on any of the servers that have the stream, also on one
+    /// that is frozen until it finds that out; the next may then be put on another.
+    async fn reader(
+        &self,
+        config: OrderedConfig,
+        stream: &str,
+    ) -> Result<Consumer<OrderedConfig>, async_nats::jetstream::stream::ConsumerError> {
+        for _ in 1..READER_TRIES {
+            let made = self.context.create_consumer_on_stream(config.clone(), stream);
+            if let Ok(made) = timeout(READER_WAIT, made).await {
+                return made;
+            }
+        }
+        self.context.create_consumer_on_stream(config, stream).await
     }
 
     /// When a delivery of this cursor ended as sent, if its last message of facts says so.

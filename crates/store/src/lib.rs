@@ -23,6 +23,7 @@
 pub mod answer;
 pub mod certificate;
 mod client;
+mod connect;
 pub mod credential;
 pub mod cursor;
 pub mod directory;

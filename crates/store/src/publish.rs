@@ -1,5 +1,6 @@
 //! Publishing to a stream: the same message, tried until it is acknowledged or the time is up.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ const RETRY_WAIT: Duration = Duration::from_millis(100);
 /// After so long without any acknowledgement, while some are due, the server that we are connected
 /// to is taken for cut off from the others, and another one is connected to. Longer than a few
 /// acknowledgements that are merely late: connecting again when the server is busy makes it busier.
-const SILENCE_MAX: Duration = Duration::from_secs(4);
+const SILENCE_MAX: Duration = Duration::from_millis(3500);
 /// How many publications of one publisher wait for their acknowledgement; more wait for their
 /// turn, so that a missing acknowledgement tells of the server and not of our own queue.
 pub(crate) const UNACKED_MAX: usize = 512;
@@ -34,8 +35,16 @@ pub(crate) struct Publisher {
     client: Client,
     context: Context,
     turns: Arc<Semaphore>,
-    /// Since when acknowledgements have been missing, with none in between.
-    silent_since: Arc<Mutex<Option<Instant>>>,
+    silence: Arc<Mutex<Silence>>,
+}
+
+/// How long acknowledgements have been missing on a connection, with none in between.
+#[derive(Debug, Default)]
+struct Silence {
+    since: Option<Instant>,
+    acked_at: Option<Instant>,
+    /// The number of the connection that this is about.
+    connection: u64,
 }
 
 /// One message to publish.
@@ -52,7 +61,7 @@ pub(crate) struct Publication<'a> {
 impl Publisher {
     pub(crate) fn new(client: Client) -> Self {
         let context = jetstream::ContextBuilder::new().timeout(ACK_WAIT).build(client.clone());
-        Self { client, context, turns: Arc::new(Semaphore::new(UNACKED_MAX)), silent_since: Arc::default() }
+        Self { client, context, turns: Arc::new(Semaphore::new(UNACKED_MAX)), silence: Arc::default() }
     }
 
     /// A publisher over the same connection with turns of its own: what is published through one
@@ -74,24 +83,25 @@ impl Publisher {
             return Err(Error::timed_out(publication.what));
         };
         loop {
+            let begun = Instant::now();
             let tried = tokio::time::timeout_at(deadline, self.try_once(publication)).await;
             let error = match tried {
                 Err(_) => {
-                    self.missed().await;
+                    self.missed(begun).await;
                     return Err(Error::timed_out(publication.what));
                 }
                 Ok(Ok(sequence)) => {
-                    *self.silent_since() = None;
+                    self.silence().acked(self.connection(), Instant::now());
                     return Ok(sequence);
                 }
                 Ok(Err(error)) => error,
             };
             match error.kind() {
-                PublishErrorKind::TimedOut => self.missed().await,
                 PublishErrorKind::WrongLastSequence => return Err(Error::Conflict),
                 PublishErrorKind::MaxPayloadExceeded => return Err(Error::unavailable(publication.what, error)),
                 _ if is_full(&error) => return Err(Error::unavailable(publication.what, error)),
-                _ => {}
+                // A server that is cut off answers at once that it has no leader.
+                _ => self.missed(begun).await,
             }
             if Instant::now() + RETRY_WAIT >= deadline {
                 return Err(Error::unavailable(publication.what, error));
@@ -118,27 +128,47 @@ impl Publisher {
         Ok(ack.sequence)
     }
 
-    async fn missed(&self) {
-        let silent = {
-            let mut since = self.silent_since();
-            let first = *since.get_or_insert_with(Instant::now);
-            let silent = first.elapsed() > SILENCE_MAX && self.client.connection_state() == State::Connected;
-            if silent {
-                *since = None;
-            }
-            silent
-        };
-        if !silent {
+    async fn missed(&self, begun: Instant) {
+        let silent = self.silence().missed(begun, self.connection(), Instant::now());
+        if !silent || self.client.connection_state() != State::Connected {
             return;
         }
-        info!("no acknowledgement comes; connecting to NATS again");
+        info!("no acknowledgement comes; connecting to another NATS server");
         if let Err(error) = self.client.force_reconnect().await {
             warn!(%error, "connecting to NATS again was not possible");
         }
     }
 
-    fn silent_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.silent_since.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The number of the connection that we have now.
+    fn connection(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Silence {
+    fn acked(&mut self, connection: u64, now: Instant) {
+        *self = Self { connection, since: None, acked_at: Some(now) };
+    }
+
+    /// What was published at `begun` was not acknowledged. Whether the silence has lasted too long
+    /// with that; it then begins anew.
+    fn missed(&mut self, begun: Instant, connection: u64, now: Instant) -> bool {
+        if self.connection != connection {
+            *self = Self { connection, since: Some(now), acked_at: None };
+        }
+        if self.acked_at.is_some_and(|at| at >= begun) {
+            return false;
+        }
+        let since = *self.since.get_or_insert(begun);
+        let silent = now.duration_since(since) >= SILENCE_MAX;
+        if silent {
+            self.since = Some(now);
+        }
+        silent
     }
 }
 
@@ -146,4 +176,27 @@ impl Publisher {
 fn is_full(error: &async_nats::error::Error<PublishErrorKind>) -> bool {
     let source = std::error::Error::source(error).and_then(|s| s.downcast_ref::<jetstream::Error>());
     source.is_some_and(|e| matches!(e.error_code(), ErrorCode::INSUFFICIENT_RESOURCES | ErrorCode::STREAM_STORE_FAILED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_silence_on_one_connection_is_one() {
+        let mut silence = Silence::default();
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        silence.acked(1, at(0));
+        assert!(!silence.missed(at(100), 1, at(1400)));
+        // An acknowledgement in between, also of something that was published later.
+        silence.acked(1, at(2000));
+        assert!(!silence.missed(at(1900), 1, at(6000)));
+        assert!(!silence.missed(at(2100), 1, at(5500)));
+        // A connection that is new has its own time.
+        assert!(!silence.missed(at(2100), 2, at(5700)));
+        assert!(!silence.missed(at(7000), 2, at(9100)));
+        assert!(silence.missed(at(7000), 2, at(9200)));
+        assert!(!silence.missed(at(7000), 2, at(9300)));
+    }
 }

@@ -9,6 +9,7 @@ use async_nats::jetstream::{self, stream};
 use futures_util::TryStreamExt;
 use model::OutputId;
 
+use super::routes::Routes;
 use super::{Access, Durability, Nats, USER, spawn, until_answers, write_config};
 use crate::wait::{holds, until};
 
@@ -20,6 +21,7 @@ pub const SERVERS: usize = 3;
 pub struct Cluster {
     nodes: Vec<Nats>,
     access: Access,
+    routes: Routes,
 }
 
 impl AsRef<Access> for Cluster {
@@ -38,14 +40,13 @@ impl Cluster {
         let [clients, routes] = [addresses()?, addresses()?];
         let password = uuid::Uuid::new_v4().simple().to_string();
         let access = Access { addresses: clients.clone(), user: USER.to_owned(), password };
-        let others = routes.iter().map(|route| format!("\"nats://{route}\"")).collect::<Vec<_>>().join(", ");
+        let wires = Routes::between(&routes).await?;
         let mut nodes = Vec::new();
         for (number, (address, route)) in clients.into_iter().zip(&routes).enumerate() {
             let dir = dir.join(format!("nats-{number}"));
             fs::create_dir_all(&dir)?;
-            let membership = format!(
-                "server_name: \"node-{number}\"\ncluster {{ name: \"e2e\", listen: \"{route}\", routes: [{others}] }}"
-            );
+            let others = wires.of(number).map(|wire| format!("\"nats://{wire}\"")).collect::<Vec<_>>().join(", ");
+            let membership = membership(number, *route, &others);
             write_config(&dir, &address.port().to_string(), &access.password, durability, Some(&membership))?;
             let process = spawn(&dir, logs)?;
             let (access, logs, membership) = (access.clone(), logs.to_owned(), Some(membership));
@@ -54,7 +55,7 @@ impl Cluster {
         for node in &nodes {
             until_answers(node.address).await?;
         }
-        let cluster = Self { nodes, access };
+        let cluster = Self { nodes, access, routes: wires };
         cluster.until_keeps().await?;
         Ok(cluster)
     }
@@ -62,6 +63,32 @@ impl Cluster {
     /// One of the servers, from 0.
     pub fn node(&mut self, number: usize) -> &mut Nats {
         &mut self.nodes[number]
+    }
+
+    /// What lies between them.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Makes this server the leader of every stream.
+    ///
+    /// # Errors
+    /// When it does not become so.
+    pub async fn lead(&self, number: usize) -> anyhow::Result<()> {
+        let (client, context) = (self.access.connect().await?, self.context().await?);
+        let leader = format!("node-{number}");
+        until("the server leads every stream", async || {
+            let streams: Vec<_> = context.streams().try_collect().await?;
+            let is_led =
+                |info: &stream::Info| info.cluster.as_ref().is_some_and(|c| c.leader.as_ref() == Some(&leader));
+            let others: Vec<_> = streams.iter().filter(|info| !is_led(info)).collect();
+            for info in &others {
+                let wish = format!(r#"{{"placement":{{"preferred":"{leader}"}}}}"#);
+                client.request(format!("$JS.API.STREAM.LEADER.STEPDOWN.{}", info.config.name), wish.into()).await?;
+            }
+            Ok(holds(others.is_empty()))
+        })
+        .await
     }
 
     /// The number of the server that has the consumer behind a cursor of this output.
@@ -128,6 +155,15 @@ impl Nats {
     pub fn wipe(&self) -> anyhow::Result<()> {
         fs::remove_dir_all(self.store()).context("wipe a nats-server")
     }
+}
+
+/// What makes a server one of three, in its configuration. The others are found through the wires
+/// alone: what a server would tell them of itself leads nowhere.
+fn membership(number: usize, route: SocketAddr, others: &str) -> String {
+    format!(
+        r#"server_name: "node-{number}"
+cluster {{ name: "e2e", listen: "{route}", advertise: "127.0.0.1:9", routes: [{others}], ping_interval: "5s" }}"#
+    )
 }
 
 /// Free addresses on this machine. All are taken at once, so that they differ.

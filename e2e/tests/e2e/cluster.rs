@@ -1,9 +1,10 @@
-//! Three NATS servers: one of them is killed, frozen, or loses its disk, under load.
+//! Three NATS servers: one of them is killed, frozen, cut off, or loses its disk, under load.
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use e2e::nats::cluster::SERVERS;
+use e2e::process::is_connected_to;
 use e2e::report::say;
 use e2e::{Cluster, World, story};
 
@@ -56,6 +57,33 @@ async fn deliveries_go_on_while_one_of_three_is_frozen() {
         stage.close("one of three frozen").await
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_accepted_is_lost_while_the_leader_is_cut_off_from_the_others() {
+    story(async |world: &World| {
+        let mut stage = Stage::set(world, world.spread_around(world.cluster().await?).await?).await?;
+        // The one that takes the webhooks, and whose clients still reach it.
+        let cut = server_of(&mut stage)?;
+        stage.relay.nats.lead(cut).await?;
+        stage.load.goes_on(BETWEEN).await?;
+        stage.load.longest_pause();
+        stage.relay.nats.routes().isolate(cut);
+        passes(&mut stage, &format!("node {cut}, the leader, cut off")).await?;
+        let pause = stage.load.longest_pause().as_secs_f32();
+        say(&format!("node {cut}, the leader, cut off: at most {pause:.1} s without a webhook accepted"));
+        stage.relay.nats.routes().heal();
+        stage.relay.nats.until_current().await?;
+        stage.close("one of three cut off").await
+    })
+    .await;
+}
+
+/// The number of the NATS server that the ingress is connected to.
+fn server_of(stage: &mut Stage<Cluster>) -> Result<usize> {
+    let ingress = stage.relay.ingress.process().id().context("the ingress runs")?;
+    let is_it = |node: &usize| is_connected_to(ingress, stage.relay.nats.node(*node).address().port());
+    (0..SERVERS).find(is_it).context("the ingress is connected to a NATS server")
 }
 
 /// Kills a server under load, and waits until a webhook that is sent from then on has arrived.

@@ -1,8 +1,8 @@
 //! Load that goes on whatever happens to the relay.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use e2e::nats::Access;
@@ -22,16 +22,40 @@ pub(crate) struct Load {
     stop: watch::Sender<bool>,
     senders: JoinSet<Ledger>,
     ledger: Ledger,
+    pauses: Arc<Pauses>,
+}
+
+/// How long no webhook was accepted at a time.
+struct Pauses {
+    /// When one was last accepted, and the longest time between two.
+    last_and_longest: Mutex<(Instant, Duration)>,
+}
+
+impl Pauses {
+    fn note(&self, status: Option<u16>) {
+        if status == Some(200) {
+            let mut known = self.last_and_longest.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            *known = (now, known.1.max(now - known.0));
+        }
+    }
 }
 
 impl Load {
     pub(crate) fn start(relay: &Spread<impl AsRef<Access>>, bucket: &Bucket) -> Self {
         let (next, stop) = (Arc::new(AtomicU64::new(1)), watch::Sender::new(false));
+        let pauses = Arc::new(Pauses { last_and_longest: Mutex::new((Instant::now(), Duration::ZERO)) });
         let mut senders = JoinSet::new();
         for _ in 0..SENDERS {
-            senders.spawn(keep_sending(relay.caller(), bucket.clone(), next.clone(), stop.subscribe()));
+            senders.spawn(keep_sending(relay.caller(), bucket.clone(), next.clone(), pauses.clone(), stop.subscribe()));
         }
-        Self { bucket: bucket.clone(), next, stop, senders, ledger: Ledger::default() }
+        Self { bucket: bucket.clone(), next, stop, senders, ledger: Ledger::default(), pauses }
+    }
+
+    /// The longest time without a webhook that was accepted, since this was last asked.
+    pub(crate) fn longest_pause(&self) -> Duration {
+        let mut known = self.pauses.last_and_longest.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut known.1)
     }
 
     /// Waits until so many more webhooks were sent.
@@ -47,6 +71,7 @@ impl Load {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let status = caller.post_number(self.bucket.input, number).await;
             self.ledger.note(number, status);
+            self.pauses.note(status);
             Ok((status == Some(200)).then_some(number))
         })
         .await?;
@@ -67,6 +92,7 @@ async fn keep_sending(
     mut caller: Caller,
     bucket: Bucket,
     next: Arc<AtomicU64>,
+    pauses: Arc<Pauses>,
     mut stop: watch::Receiver<bool>,
 ) -> Ledger {
     let mut ledger = Ledger::default();
@@ -75,7 +101,9 @@ async fn keep_sending(
     while !*stop.borrow_and_update() {
         beat.tick().await;
         let number = next.fetch_add(1, Ordering::Relaxed);
-        ledger.note(number, caller.post_number(bucket.input, number).await);
+        let status = caller.post_number(bucket.input, number).await;
+        pauses.note(status);
+        ledger.note(number, status);
     }
     ledger
 }

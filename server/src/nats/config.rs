@@ -25,6 +25,10 @@ pub struct Config {
     pub password: Secret,
     /// Whether every message is on disk before it is acknowledged.
     pub durability: Durability,
+    /// Loopback port at which its health can be asked for, below [`Config::monitor_path`].
+    pub monitor_port: u16,
+    /// Nobody else on this machine shall read what else is served there.
+    pub monitor_path: Secret,
     /// Directory of the file, the log and the store.
     pub dir: PathBuf,
 }
@@ -33,6 +37,11 @@ impl Config {
     /// Where the broker listens.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Where its health can be asked for.
+    pub fn monitor_address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.monitor_port))
     }
 
     /// The configuration file.
@@ -70,6 +79,10 @@ authorization {{
   password: "{password}"
 }}
 
+# Whether its disk takes what it writes; below a secret path, since nothing else protects it.
+http: "127.0.0.1:{monitor_port}"
+http_base_path: "/{monitor_path}"
+
 # Above the largest message that is published, a body of 1 MiB with its envelope.
 max_payload: 2MB
 # A client that cannot take this much of what was sent to it is cut off and connects again.
@@ -94,6 +107,8 @@ jetstream {{
             port = self.port,
             user = self.user,
             password = self.password.expose(),
+            monitor_port = self.monitor_port,
+            monitor_path = self.monitor_path.expose(),
             log_file = quotable(&self.log_path())?,
             store_dir = quotable(&self.dir.join(STORE))?,
         ))

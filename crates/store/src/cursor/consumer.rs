@@ -26,10 +26,14 @@ pub(super) const ASKS: &[u8] = b"";
 /// How long another process is given to say that it works with a cursor. One that is stopped or
 /// cut off does not say so; its events come after [`ACK_WAIT`].
 const HELD_WAIT: Duration = Duration::from_millis(500);
-
 /// How long a consumer is given to answer. One on a server that is there takes milliseconds; one
 /// that is replaced although it would have answered costs its position, which is a cache.
 const REACHED_WAIT: Duration = Duration::from_secs(2);
+/// How long it may take until a consumer is deleted that nobody can confirm that of.
+const DELETE_WAIT: Duration = Duration::from_millis(500);
+/// How often a consumer is made before its cursor is given up for now. NATS puts it on any of the
+/// servers that have its stream, also on one that is frozen until it finds that out.
+const CREATE_TRIES: usize = 5;
 
 /// The name of a cursor's consumer.
 pub(super) fn name(key: &CursorKey) -> String {
@@ -81,19 +85,16 @@ pub(super) async fn ensure(
         memory_storage: true,
         ..Config::default()
     };
-    match create(store, config.clone(), stream).await? {
-        Created::New => Ok(false),
-        Created::Existed if is_reachable(store, stream, name).await => Ok(true),
-        Created::Existed | Created::Unanswered => {
-            warn!(stream, consumer = name, "a consumer's NATS server is away; the consumer is replaced");
-            delete(store, stream, name).await;
-            match create(store, config, stream).await? {
-                Created::New => Ok(false),
-                Created::Existed => Ok(true),
-                Created::Unanswered => Err(Error::timed_out("create a cursor")),
-            }
+    for _ in 0..CREATE_TRIES {
+        match create(store, config.clone(), stream).await? {
+            Created::New => return Ok(false),
+            Created::Existed if is_reachable(store, stream, name).await => return Ok(true),
+            Created::Existed | Created::Unanswered => {}
         }
+        warn!(stream, consumer = name, "a consumer's NATS server is away; the consumer is replaced");
+        delete(store, stream, name).await;
     }
+    Err(Error::timed_out("create a cursor"))
 }
 
 enum Created {
@@ -104,7 +105,11 @@ enum Created {
 }
 
 async fn create(store: &Store, config: Config, stream: &str) -> Result<Created, Error> {
-    match store.inner.context.create_consumer_strict_on_stream(config, stream).await {
+    let created = store.inner.context.create_consumer_strict_on_stream(config, stream);
+    // One server that is busy is waited for; of several, another may be asked.
+    let wait = if store.inner.replicas > 1 { REACHED_WAIT } else { Duration::MAX };
+    let Ok(created) = tokio::time::timeout(wait, created).await else { return Ok(Created::Unanswered) };
+    match created {
         Ok(_) => Ok(Created::New),
         Err(error) => match error.kind() {
             ConsumerCreateStrictErrorKind::AlreadyExists => Ok(Created::Existed),
@@ -128,7 +133,7 @@ async fn is_reachable(store: &Store, stream: &str, name: &str) -> bool {
 
 /// Deletes a consumer. Where its server is away nobody confirms that, and it is done all the same.
 async fn delete(store: &Store, stream: &str, name: &str) {
-    let request = async_nats::Request::new().timeout(Some(REACHED_WAIT));
+    let request = async_nats::Request::new().timeout(Some(DELETE_WAIT));
     let subject = format!("$JS.API.CONSUMER.DELETE.{stream}.{name}");
     let _ = store.inner.client.send_request(subject, request).await;
 }

@@ -9,6 +9,8 @@ fn config(dir: &str, durability: Durability) -> Config {
         user: "relay".to_owned(),
         password: Secret::from("secret".to_owned()),
         durability,
+        monitor_port: 4322,
+        monitor_path: Secret::from("path".to_owned()),
         dir: PathBuf::from(dir),
     }
 }
