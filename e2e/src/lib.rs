@@ -24,6 +24,7 @@ pub mod api;
 pub mod caller;
 pub mod collector;
 pub mod destination;
+pub mod disk;
 pub mod http;
 pub mod ledger;
 pub mod link;

@@ -144,6 +144,8 @@ impl Nats {
 
     /// Starts it on its store and port.
     fn launch(&mut self) -> anyhow::Result<()> {
+        // A power cut may have taken the directory away.
+        fs::create_dir_all(&self.dir)?;
         let (port, password) = (self.address.port().to_string(), &self.access.password);
         write_config(&self.dir, &port, password, self.durability, self.membership.as_deref())?;
         self.process = spawn(&self.dir, &self.logs)?;

@@ -8,7 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::Command;
 
 use crate::api::{Api, Token};
-use crate::http::{Connection, Trust};
+use crate::http::{Answer, Connection, Trust};
 use crate::nats::Access;
 use crate::process::Process;
 use crate::wait::{holds, until};
@@ -218,6 +218,12 @@ impl Server {
         until(&what, async || Ok(holds(self.status("/readyz").await == Some(200)))).await
     }
 
+    /// Whether `/readyz` answers 503 and gives this as a reason.
+    pub async fn is_not_ready_for(&self, why: &str) -> bool {
+        let Some(answer) = self.get("/readyz").await else { return false };
+        answer.status == 503 && String::from_utf8_lossy(&answer.body).contains(why)
+    }
+
     /// Waits until it is ready, its first token is there, and its REST API takes it.
     ///
     /// # Errors
@@ -240,10 +246,14 @@ impl Server {
 
     /// The status that a GET of this path is answered with; none without an answer.
     pub async fn status(&self, path: &str) -> Option<u16> {
+        self.get(path).await.map(|answer| answer.status)
+    }
+
+    async fn get(&self, path: &str) -> Option<Answer> {
         let mut connection = self.connect().await.ok()?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
         connection.send(request.as_bytes()).await.ok()?;
-        connection.answer("GET").await.ok().map(|answer| answer.status)
+        connection.answer("GET").await.ok()
     }
 
     /// Kills it (SIGKILL).

@@ -112,7 +112,15 @@ impl World {
     /// # Errors
     /// When it does not start.
     pub async fn nats_with(&self, durability: Durability) -> anyhow::Result<Nats> {
-        Nats::start(self.dir.path().join("nats"), self.logs(), durability).await
+        self.nats_in(self.dir.path(), durability).await
+    }
+
+    /// Starts a NATS whose files are in a directory below this one, which may be a disk of its own.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn nats_in(&self, dir: &Path, durability: Durability) -> anyhow::Result<Nats> {
+        Nats::start(dir.join("nats"), self.logs(), durability).await
     }
 
     /// Starts three NATS servers that keep everything three times.
@@ -120,7 +128,15 @@ impl World {
     /// # Errors
     /// When one does not start.
     pub async fn cluster(&self) -> anyhow::Result<Cluster> {
-        Cluster::start(self.dir.path(), &self.logs(), Durability::Always).await
+        self.cluster_in(self.dir.path(), Durability::Always).await
+    }
+
+    /// Starts three NATS servers whose files are in directories below this one.
+    ///
+    /// # Errors
+    /// When one does not start.
+    pub async fn cluster_in(&self, dir: &Path, durability: Durability) -> anyhow::Result<Cluster> {
+        Cluster::start(dir, &self.logs(), durability).await
     }
 
     /// Starts a NATS with the configuration that is shipped.

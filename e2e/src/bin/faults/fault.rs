@@ -4,6 +4,7 @@
 //! then waits until webhooks pass in every lane. Another fault is a line in [`all`], an arm in
 //! [`Harm::befall`], and a file below.
 
+mod cut;
 mod freeze;
 mod half_open;
 mod kill;
@@ -17,6 +18,7 @@ use rand::rngs::SmallRng;
 use crate::args::Args;
 use crate::setting::Setting;
 use crate::stage::{Kind, Stage};
+use crate::trial;
 
 /// Longer than the patience of callers and of NATS with one request.
 const SHORT: Duration = Duration::from_secs(5);
@@ -42,6 +44,10 @@ enum Harm {
     KillLeader,
     Freeze(Kind, Duration),
     HalfOpen,
+    Cut {
+        /// Around the leader of everything.
+        leads: bool,
+    },
 }
 
 /// Without which a fault cannot be made.
@@ -49,11 +55,13 @@ enum Harm {
 pub(crate) enum Need {
     /// Minutes of time.
     Long,
+    /// To be root: it mounts file systems.
+    Root,
 }
 
 /// Every fault.
 pub(crate) fn all() -> Vec<Fault> {
-    use Harm::{Freeze, HalfOpen, Kill, KillLeader};
+    use Harm::{Cut, Freeze, HalfOpen, Kill, KillLeader};
     use Kind::{Agent, Api, Auth, Dispatcher, Ingress, Nats};
     vec![
         Fault::new("kill-ingress", "one ingress is killed", Kill(Ingress)),
@@ -71,6 +79,18 @@ pub(crate) fn all() -> Vec<Fault> {
         Fault::new("freeze-agent", "one agent is frozen for 5 s", Freeze(Agent, SHORT)),
         Fault::new("freeze-nats", "a nats-server is frozen for 5 s", Freeze(Nats, SHORT)),
         Fault::new("half-open", "nothing passes between one agent and its dispatcher, and nothing is closed", HalfOpen),
+        Fault::new(
+            "cut-leader",
+            "the nats-server that leads every stream is cut off from the others for 15 s; clients reach it",
+            Cut { leads: true },
+        )
+        .on(&[Setting::Three]),
+        Fault::new(
+            "cut-follower",
+            "a nats-server that leads no stream is cut off from the others for 15 s; clients reach it",
+            Cut { leads: false },
+        )
+        .on(&[Setting::Three]),
         Fault::new("freeze-ingress-60", "one ingress is frozen for 60 s", Freeze(Ingress, MINUTE)).needs(&[Need::Long]),
         Fault::new("freeze-dispatcher-60", "one dispatcher is frozen for 60 s", Freeze(Dispatcher, MINUTE))
             .needs(&[Need::Long]),
@@ -89,20 +109,23 @@ impl Harm {
             Self::KillLeader => kill::leader(stage, dice).await,
             Self::Freeze(kind, span) => freeze::any(stage, kind, span, dice).await,
             Self::HalfOpen => half_open::any(stage, dice).await,
+            Self::Cut { leads } => cut::any(stage, leads, dice).await,
         }
     }
 }
 
 impl Need {
-    fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Long => "--long",
+            Self::Root => "root",
         }
     }
 
     /// Why it is not met; none when it is.
-    fn missing(self, args: &Args) -> Option<&'static str> {
+    pub(crate) fn missing(self, args: &Args) -> Option<&'static str> {
         match self {
+            Self::Root => (!rustix::process::geteuid().is_root()).then_some("it needs root"),
             Self::Long => (!args.long).then_some("it takes minutes; `--long` runs it"),
         }
     }
@@ -144,6 +167,9 @@ pub(crate) fn list() -> String {
         let needs = if needs.is_empty() { String::new() } else { format!("; needs {}", needs.join(", ")) };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{:<24} {} (on {}{needs})", fault.name, fault.what, on.join(", "));
+    }
+    for trial in trial::all() {
+        let _ = writeln!(text, "{:<24} {} (by itself; needs {})", trial.name, trial.what, trial.needs());
     }
     text
 }

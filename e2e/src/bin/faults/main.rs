@@ -6,6 +6,7 @@
 //! - `stage` is the relay with two of every service, its agents, and the links that they dial.
 //! - `lane` is a bucket with its senders and its destination; `load` sends, whatever happens.
 //! - `fault` says what a fault is; the files below it do the harm.
+//! - `trial` is for what needs a machine prepared for it: a disk that fills up, a power cut.
 //! - `schedule` decides which fault comes next, by the seed.
 //! - `account` adds up, for each fault and at the end.
 //! - `page` writes it down.
@@ -20,6 +21,7 @@ mod run;
 mod schedule;
 mod setting;
 mod stage;
+mod trial;
 
 use std::process::ExitCode;
 

@@ -12,6 +12,7 @@ use crate::account::Figures;
 use crate::args::Args;
 use crate::fault;
 use crate::run::{Ledger, Outcome};
+use crate::trial::Tried;
 
 /// Between these lines of a page stands the report; the rest of it is written by hand.
 const BEGIN: &str = "<!-- The report of `cargo xtask faults` begins. -->\n";
@@ -36,14 +37,20 @@ pub(crate) fn write(path: &Path, report: &str) -> Result<()> {
 }
 
 /// The report.
-pub(crate) fn text(args: &Args, machine: &Machine, outcomes: &[Outcome]) -> String {
+pub(crate) fn text(args: &Args, machine: &Machine, outcomes: &[Outcome], tried: &[Tried]) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = write_all(&mut out, args, machine, outcomes);
+    let _ = write_all(&mut out, args, machine, outcomes, tried);
     out
 }
 
-fn write_all(out: &mut String, args: &Args, machine: &Machine, outcomes: &[Outcome]) -> std::fmt::Result {
+fn write_all(
+    out: &mut String,
+    args: &Args,
+    machine: &Machine,
+    outcomes: &[Outcome],
+    tried: &[Tried],
+) -> std::fmt::Result {
     let Machine { processor, cores, memory_gib, kernel, nats, .. } = machine;
     let (seed, minutes) = (args.seed, args.minutes());
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
@@ -56,7 +63,19 @@ fn write_all(out: &mut String, args: &Args, machine: &Machine, outcomes: &[Outco
     for outcome in outcomes {
         write_outcome(out, outcome)?;
     }
-    Ok(())
+    write_tried(out, tried)
+}
+
+fn write_tried(out: &mut String, tried: &[Tried]) -> std::fmt::Result {
+    if tried.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "### A relay of its own each\n\n| fault | what happens | what came of it |\n|---|---|---|")?;
+    for Tried { trial, result, .. } in tried {
+        let (Ok(text) | Err(text)) = result;
+        writeln!(out, "| `{}` | {} | {text} |", trial.name, trial.what)?;
+    }
+    writeln!(out)
 }
 
 fn write_outcome(out: &mut String, outcome: &Outcome) -> std::fmt::Result {

@@ -17,6 +17,7 @@ use crate::page;
 use crate::schedule::Schedule;
 use crate::setting::Setting;
 use crate::stage::Stage;
+use crate::trial;
 
 /// How many webhooks each lane gets at least from one fault to the next.
 const BETWEEN: usize = 20;
@@ -83,7 +84,9 @@ impl Ledger {
 pub(crate) async fn run(args: &Args) -> Result<()> {
     let known: Vec<_> = fault::all();
     for name in &args.only {
-        ensure!(known.iter().any(|fault| fault.name == name), "no fault is called {name}; --list shows them");
+        let is_known =
+            known.iter().any(|fault| fault.name == name) || trial::all().iter().any(|trial| trial.name == name);
+        ensure!(is_known, "no fault is called {name}; --list shows them");
     }
     let wanted = |setting: &Setting| {
         args.on.is_none_or(|on| on == *setting) && known.iter().any(|fault| is_wanted(fault, *setting, args))
@@ -95,11 +98,17 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
         say(&format!("== {}", setting.title()));
         outcomes.push(Box::pin(one(*setting, &known, args, settings.len())).await?);
     }
-    let text = page::text(args, &machine, &outcomes);
+    let mut tried = Vec::new();
+    let is_wanted = |trial: &trial::Trial| args.only.is_empty() || args.only.iter().any(|name| name == trial.name);
+    for trial in trial::all().into_iter().filter(|trial| args.on.is_none() && is_wanted(trial)) {
+        tried.push(trial.run(args).await);
+    }
+    let text = page::text(args, &machine, &outcomes, &tried);
     say(&text);
     if let Some(path) = &args.write {
         page::write(path, &text)?;
     }
+    ensure!(!tried.iter().any(|tried| tried.failed), "a trial failed");
     verdict(&outcomes)
 }
 
