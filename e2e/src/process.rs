@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal};
@@ -141,6 +142,21 @@ impl Process {
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
         let id = self.id().with_context(|| format!("{} has ended", self.name))?;
         resident_bytes(id)
+    }
+
+    /// How much processor time it has used, of all its threads, in user and kernel mode (`utime` and
+    /// `stime` in proc_pid_stat(5)).
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn processor_time(&self) -> anyhow::Result<Duration> {
+        let id = self.id().with_context(|| format!("{} has ended", self.name))?;
+        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // The name before may have spaces; of what follows, these are the 12th and 13th.
+        let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
+        let ticks = fields.split_ascii_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        let ticks = ticks.sum::<Result<u64, _>>()?;
+        Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
     }
 
     /// The last lines of its log.

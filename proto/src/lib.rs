@@ -6,6 +6,7 @@
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::allow_attributes_without_reason, reason = "generated")]
 #[rustfmt::skip]
 mod generated;
+mod codec;
 mod convert;
 pub mod web_socket;
 

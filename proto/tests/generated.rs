@@ -10,6 +10,7 @@ fn generated_code_is_current() {
     tonic_prost_build::configure()
         .bytes(".")
         .build_transport(false)
+        .codec_path("crate::codec::Codec")
         .out_dir(out.path())
         .compile_fds(descriptors)
         .unwrap();

@@ -42,11 +42,19 @@ pub(crate) struct Args {
 /// A part of the bench.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// JetStream alone, axum alone.
+    /// JetStream alone, axum alone, the ingress alone.
     Yardsticks,
     /// Latencies and the highest rate.
     Rates,
-    /// Memory of idle sessions.
+    /// A burst into one bucket, and a replay of it.
+    Burst,
+    /// Bodies of 1 MiB and 10 MiB.
+    Bodies,
+    /// Ten thousand buckets.
+    Buckets,
+    /// Processor time of a delivery, from one bucket, output and agent to many.
+    Growth,
+    /// Ten thousand idle sessions, and their return when their dispatcher dies.
     Sessions,
     /// Ten thousand dead outputs beside a live one.
     Dead,
@@ -88,7 +96,22 @@ impl Args {
 
     /// How many idle sessions are opened.
     pub(crate) fn sessions(&self) -> usize {
-        if self.quick { 20 } else { 1000 }
+        if self.quick { 20 } else { 10_000 }
+    }
+
+    /// How many webhooks a burst has. No more can be sent again by one replay.
+    pub(crate) fn burst(&self) -> u64 {
+        if self.quick { 500 } else { 100_000 }
+    }
+
+    /// How many buckets there are in all when there are many.
+    pub(crate) fn bucket_count(&self) -> usize {
+        if self.quick { 10 } else { 10_000 }
+    }
+
+    /// How many buckets, outputs or agents there are when their growth is measured.
+    pub(crate) fn many(&self) -> usize {
+        if self.quick { 3 } else { 100 }
     }
 
     /// How many requests each input gets when the times of answers are compared.

@@ -13,7 +13,8 @@ use serde_json::json;
 use crate::args::Args;
 use crate::load::Latencies;
 use crate::rates::ms;
-use crate::rig::{Rig, Run, Shape};
+use crate::rig::Rig;
+use crate::traffic::{Run, Shape};
 
 /// The rate of the live output, in webhooks a second.
 const RATE: f64 = 200.0;
@@ -37,7 +38,7 @@ pub(crate) async fn measure(args: &Args) -> anyhow::Result<Dead> {
     let (buckets, outputs_each) = args.dead();
     let mut rig = Rig::start(Durability::Always, 1).await?;
     let shape = Shape { body_bytes: args.body_bytes, connections: 64, buckets: 1 };
-    let without = rig.run(RATE, args.span(), &shape).await?;
+    let without = rig.traffic.run(RATE, args.span(), &shape).await?;
     tell("alone", &without);
 
     let down = Destination::refusing()?;
@@ -48,7 +49,7 @@ pub(crate) async fn measure(args: &Args) -> anyhow::Result<Dead> {
         ensure!(answer.status == 200, "a webhook was answered {}", answer.status);
     }
     until_all_tried(&rig, &dead, outputs_each).await?;
-    let with = rig.run(RATE, args.span(), &shape).await?;
+    let with = rig.traffic.run(RATE, args.span(), &shape).await?;
     tell(&format!("beside {} dead ones", buckets * outputs_each), &with);
     Ok(Dead {
         outputs: buckets * outputs_each,

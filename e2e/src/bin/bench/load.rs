@@ -99,10 +99,23 @@ pub(crate) async fn open_loop(target: &Target, schedule: Schedule) -> anyhow::Re
     gather(senders, schedule.start).await
 }
 
-/// Sends as fast as the answers come, for so long, beginning with this number.
-pub(crate) async fn closed_loop(target: &Target, first: u64, span: Duration) -> anyhow::Result<Sent> {
+/// When senders that wait for nothing but their answers end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    /// After so long.
+    Over(Duration),
+    /// After so many requests.
+    Sent(u64),
+}
+
+/// Sends as fast as the answers come, beginning with this number.
+pub(crate) async fn closed_loop(target: &Target, first: u64, until: Until) -> anyhow::Result<Sent> {
     let next = Arc::new(AtomicU64::new(first));
     let start = Instant::now();
+    let (span, end) = match until {
+        Until::Over(span) => (span, u64::MAX),
+        Until::Sent(count) => (Duration::MAX, first + count),
+    };
     let mut senders = JoinSet::new();
     for _ in 0..target.connections {
         let (target, next) = (target.clone(), next.clone());
@@ -110,6 +123,9 @@ pub(crate) async fn closed_loop(target: &Target, first: u64, span: Duration) -> 
         senders.spawn(async move {
             while start.elapsed() < span {
                 let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= end {
+                    break;
+                }
                 sender.send(&target, number, Instant::now()).await;
             }
             sender

@@ -3,15 +3,25 @@
 //! The cast:
 //!
 //! - `load` sends at a fixed rate, whatever the answers do, and counts from the scheduled moment.
-//! - `rig` is a server, a nats-server and an agent as people run them, and the ledger of a run.
+//! - `traffic` sends webhooks through a relay, and closes the ledger of a run.
+//! - `rig` is a server, a nats-server and an agent as people run them; `apart` has a process for
+//!   each role, and says what each takes of processors.
 //! - `rates` measures latencies at given rates and finds the highest without loss.
-//! - `yardsticks` measure the same machine without the relay: JetStream alone, axum alone, the disk.
-//! - `sessions`, `dead` and `neighbours` measure memory and what outputs do to each other.
+//! - `yardsticks` measure the same machine without the relay: JetStream alone, axum alone, the disk;
+//!   `accept` measures the ingress with nothing to deliver.
+//! - `burst`, `bodies`, `buckets`, `growth` and `sessions` measure many of something.
+//! - `dead` and `neighbours` measure what outputs do to each other.
 //! - `oracle` measures whether answers tell which inputs exist.
 //! - `page` writes it all down.
 
+mod accept;
+mod apart;
 mod args;
+mod bodies;
+mod buckets;
+mod burst;
 mod dead;
+mod growth;
 mod load;
 mod neighbours;
 mod oracle;
@@ -19,6 +29,7 @@ mod page;
 mod rates;
 mod rig;
 mod sessions;
+mod traffic;
 mod yardsticks;
 
 use std::process::ExitCode;
@@ -57,11 +68,27 @@ async fn run(args: &Args) -> anyhow::Result<()> {
             true => Some(yardsticks::jetstream(args, durability).await?),
             false => None,
         };
+        let accept = match args.has(Part::Yardsticks) {
+            true => Some(accept::measure(args, durability).await?),
+            false => None,
+        };
         let measured = match args.has(Part::Rates) {
             true => Some(rates::measure(args, durability).await?),
             false => None,
         };
-        page.settings.push(page::Setting { durability, yardstick, measured });
+        page.settings.push(page::Setting { durability, yardstick, accept, measured });
+    }
+    if args.has(Part::Burst) {
+        page.burst = Some(burst::measure(args).await?);
+    }
+    if args.has(Part::Bodies) {
+        page.bodies = bodies::measure(args).await?;
+    }
+    if args.has(Part::Buckets) {
+        page.buckets = Some(buckets::measure(args).await?);
+    }
+    if args.has(Part::Growth) {
+        page.growth = growth::measure(args).await?;
     }
     if args.has(Part::Sessions) {
         page.sessions = Some(sessions::measure(args).await?);

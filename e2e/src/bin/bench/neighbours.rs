@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::args::Args;
 use crate::load::Latencies;
 use crate::rates::ms;
-use crate::rig::{Rig, Run, Shape};
+use crate::rig::Rig;
+use crate::traffic::{Run, Shape};
 
 /// The rate of webhooks, in a second.
 const RATE: f64 = 200.0;
@@ -29,7 +30,7 @@ pub(crate) struct Neighbours {
 pub(crate) async fn measure(args: &Args) -> anyhow::Result<Neighbours> {
     let mut rig = Rig::start(Durability::Always, 1).await?;
     let shape = Shape { body_bytes: args.body_bytes, connections: 64, buckets: 1 };
-    let without = rig.run(RATE, args.span(), &shape).await?;
+    let without = rig.traffic.run(RATE, args.span(), &shape).await?;
     tell("alone", &without);
 
     let dead = Destination::refusing()?;
@@ -38,11 +39,11 @@ pub(crate) async fn measure(args: &Args) -> anyhow::Result<Neighbours> {
     slow.replies(|_| Reply::Late(SLOW, 200));
     failing.keeps_nothing();
     failing.replies(|_| Reply::Status(500));
-    let (api, bucket) = (rig.server.api()?, rig.buckets[0].clone());
+    let (api, bucket) = (rig.server.api()?, rig.traffic.buckets[0].clone());
     for destination in [&dead, &slow, &failing] {
         api.make_output(&bucket, &destination.url("/"), json!({})).await?;
     }
-    let with = rig.run(RATE, args.span(), &shape).await?;
+    let with = rig.traffic.run(RATE, args.span(), &shape).await?;
     tell("beside a dead, a slow and a failing one", &with);
     Ok(Neighbours { lost: without.lost + with.lost, without: without.delivered, with: with.delivered })
 }

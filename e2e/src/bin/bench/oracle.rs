@@ -36,7 +36,7 @@ pub(crate) struct Oracle {
 /// Measures both, and compares every answer byte for byte but for its date.
 pub(crate) async fn measure(args: &Args) -> anyhow::Result<Oracle> {
     let rig = Rig::start(Durability::Always, 1).await?;
-    let known = rig.buckets[0].input;
+    let known = rig.traffic.buckets[0].input;
     let unknown = InputId(Uuid::new_v4());
     let mut caller = rig.server.caller();
     let mut times = [Vec::new(), Vec::new()];

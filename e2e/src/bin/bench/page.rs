@@ -6,8 +6,13 @@ use std::time::{Duration, SystemTime};
 use e2e::machine::Machine;
 use e2e::nats::Durability;
 
+use crate::accept::Accept;
 use crate::args::Args;
+use crate::bodies::Bodies;
+use crate::buckets::Buckets;
+use crate::burst::Burst;
 use crate::dead::Dead;
+use crate::growth::Growth;
 use crate::load::Latencies;
 use crate::neighbours::Neighbours;
 use crate::oracle::Oracle;
@@ -20,6 +25,10 @@ pub(crate) struct Page {
     machine: Machine,
     pub(crate) axum: Option<Yardstick>,
     pub(crate) settings: Vec<Setting>,
+    pub(crate) burst: Option<Burst>,
+    pub(crate) bodies: Vec<Bodies>,
+    pub(crate) buckets: Option<Buckets>,
+    pub(crate) growth: Vec<Growth>,
     pub(crate) sessions: Option<Sessions>,
     pub(crate) dead: Option<Dead>,
     pub(crate) neighbours: Option<Neighbours>,
@@ -30,13 +39,26 @@ pub(crate) struct Page {
 pub(crate) struct Setting {
     pub(crate) durability: Durability,
     pub(crate) yardstick: Option<Yardstick>,
+    pub(crate) accept: Option<Accept>,
     pub(crate) measured: Option<Rates>,
 }
 
 impl Page {
     /// A page with nothing on it but the machine.
     pub(crate) fn new(machine: Machine) -> Self {
-        Self { machine, axum: None, settings: Vec::new(), sessions: None, dead: None, neighbours: None, oracle: None }
+        Self {
+            machine,
+            axum: None,
+            settings: Vec::new(),
+            burst: None,
+            bodies: Vec::new(),
+            buckets: None,
+            growth: Vec::new(),
+            sessions: None,
+            dead: None,
+            neighbours: None,
+            oracle: None,
+        }
     }
 
     /// The page as Markdown.
@@ -52,12 +74,14 @@ impl Page {
         writeln!(out, "Measured by the bench, which writes this page:\n\n    {}\n", command())?;
         self.write_machine(out)?;
         self.write_how(out, args)?;
+        self.write_yardsticks(out)?;
         for setting in &self.settings {
             if let Some(rates) = &setting.measured {
                 write_rates(out, setting.durability, rates)?;
             }
         }
-        self.write_yardsticks(out)?;
+        self.write_many(out)?;
+        self.write_growth(out)?;
         self.write_costs(out)
     }
 
@@ -91,37 +115,100 @@ impl Page {
     }
 
     fn write_yardsticks(&self, out: &mut String) -> std::fmt::Result {
-        let jetstream = self.settings.iter().filter_map(|setting| {
-            let name = format!("JetStream alone, 16 streams, durability {}", setting.durability.as_str());
-            setting.yardstick.as_ref().map(|yardstick| (name, yardstick))
-        });
-        let axum = self.axum.as_ref().map(|yardstick| ("a bare axum handler".to_owned(), yardstick));
-        let all: Vec<_> = axum.into_iter().chain(jetstream).collect();
-        if all.is_empty() {
-            return Ok(());
+        let Some(axum) = &self.axum else { return Ok(()) };
+        writeln!(
+            out,
+            "## Beside the yardsticks\n\nThe same machine in the same run: a bare axum handler, JetStream alone over"
+        )?;
+        writeln!(out, "16 streams, and the relay with buckets that have no outputs, so that nothing is delivered.\n")?;
+        writeln!(out, "| | at most | share of axum | share of JetStream | p50 at 1,000/s | p99 at 1,000/s | lost |")?;
+        writeln!(out, "|---|---|---|---|---|---|---|")?;
+        write_yardstick(out, "a bare axum handler", axum)?;
+        for Setting { durability, yardstick, accept, .. } in &self.settings {
+            let (Some(yardstick), Some(accept)) = (yardstick, accept) else { continue };
+            let name = durability.as_str();
+            write_yardstick(out, &format!("JetStream alone, durability {name}"), yardstick)?;
+            writeln!(
+                out,
+                "| accepted by the relay, durability {name} | {:.0}/s | {:.2} | {:.2} | - | - | {} |",
+                accept.rate,
+                accept.rate / axum.rate_max,
+                accept.rate / yardstick.rate_max,
+                accept.lost
+            )?;
         }
-        writeln!(out, "## Yardsticks\n\nThe same machine in the same run, without the relay.\n")?;
-        writeln!(out, "| | at most | p50 at 1,000/s | p99 at 1,000/s |\n|---|---|---|---|")?;
-        for (name, yardstick) in all {
-            let at = &yardstick.at_rate;
-            writeln!(out, "| {name} | {:.0}/s | {:.2} ms | {:.2} ms |", yardstick.rate_max, ms(at, 0.5), ms(at, 0.99))?;
+        writeln!(out)
+    }
+
+    fn write_many(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "## Many at once\n")?;
+        if let Some(Burst { count, accepted_in, delivered_in, lost, duplicates, replayed_in }) = &self.burst {
+            let rate = |time: &Duration| *count as f64 / time.as_secs_f64();
+            writeln!(
+                out,
+                "- A burst of {count} into one bucket: accepted in {:.1} s ({:.0}/s), delivered in {:.1} s ({:.0}/s), lost {lost},\n  \
+                 duplicates {duplicates}. A replay of all of it: {:.1} s ({:.0}/s).",
+                accepted_in.as_secs_f64(),
+                rate(accepted_in),
+                delivered_in.as_secs_f64(),
+                rate(delivered_in),
+                replayed_in.as_secs_f64(),
+                rate(replayed_in)
+            )?;
+        }
+        for Bodies { bytes, count, accepted, delivered, lost } in &self.bodies {
+            writeln!(
+                out,
+                "- Bodies of {} MiB: accepted {accepted:.0} MB/s, delivered {delivered:.0} MB/s ({count} webhooks, lost {lost}).",
+                bytes >> 20
+            )?;
+        }
+        if let Some(Buckets { count, one, all, lost, memory: (before, with), started_in }) = &self.buckets {
+            writeln!(
+                out,
+                "- {count} buckets, each with an output, at 500/s over all of them: {};\n  lost {lost}. They took the server \
+                 from {before} to {with} bytes resident ({:.1} KiB each). Started again with\n  them, it accepted after {:.1} s.",
+                beside(all, one),
+                with.saturating_sub(*before) as f64 / 1024.0 / *count as f64,
+                started_in.as_secs_f64()
+            )?;
+        }
+        if let Some(sessions) = &self.sessions {
+            write_sessions(out, sessions)?;
+        }
+        writeln!(out)
+    }
+
+    fn write_growth(&self, out: &mut String) -> std::fmt::Result {
+        let Some(first) = self.growth.first() else { return Ok(()) };
+        writeln!(
+            out,
+            "## What a delivery costs\n\nProcessor time of each process for one delivery at 500 deliveries/s, durability always.\n"
+        )?;
+        let names: Vec<_> = first.costs.each.iter().map(|(name, _)| *name).collect();
+        writeln!(out, "| | {} | all | ratio | p50 | p99 | lost |", names.join(" | "))?;
+        writeln!(out, "|---{}|---|---|---|---|---|", "|---".repeat(names.len()))?;
+        for Growth { size, costs } in &self.growth {
+            let each: Vec<_> = costs.each.iter().map(|(_, time)| format!("{:.0} µs", micros(*time))).collect();
+            writeln!(
+                out,
+                "| buckets {}, outputs {}, agents {} | {} | {:.0} µs | {:.2} | {:.2} ms | {:.2} ms | {} |",
+                size.buckets,
+                size.outputs,
+                size.agents,
+                each.join(" | "),
+                micros(costs.sum()),
+                costs.sum().as_secs_f64() / first.costs.sum().as_secs_f64(),
+                ms(&costs.run.delivered, 0.5),
+                ms(&costs.run.delivered, 0.99),
+                costs.run.lost
+            )?;
         }
         writeln!(out)
     }
 
     fn write_costs(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "## Costs and neighbours\n")?;
-        if let Some(sessions) = &self.sessions {
-            writeln!(
-                out,
-                "- An idle session takes {:.1} KiB of the dispatcher's memory: {} sessions, each on a connection of its\n  \
-                 own, took it from {} to {} bytes resident.",
-                sessions.each() as f64 / 1024.0,
-                sessions.count,
-                sessions.before_bytes,
-                sessions.after_bytes
-            )?;
-        }
         for setting in &self.settings {
             if let Some(rates) = &setting.measured {
                 writeln!(
@@ -162,6 +249,35 @@ impl Page {
         }
         Ok(())
     }
+}
+
+fn write_yardstick(out: &mut String, name: &str, yardstick: &Yardstick) -> std::fmt::Result {
+    let Yardstick { rate_max, at_rate } = yardstick;
+    let (p50, p99) = (ms(at_rate, 0.5), ms(at_rate, 0.99));
+    writeln!(out, "| {name} | {rate_max:.0}/s | - | - | {p50:.2} ms | {p99:.2} ms | - |")
+}
+
+fn write_sessions(out: &mut String, sessions: &Sessions) -> std::fmt::Result {
+    let Sessions { count, before_bytes, after_bytes, back_in, alone, beside: crowd, storm, lost } = sessions;
+    writeln!(
+        out,
+        "- {count} idle sessions, each on a connection of its own, took their dispatcher from {before_bytes} to {after_bytes}\n  \
+         bytes resident ({:.1} KiB each). It was killed and started again: all were back after {:.1} s. A live output\n  \
+         on another dispatcher at 200/s: p50 {:.2} ms, p99 {:.2} ms without them, {:.2} and {:.2} ms beside them, {:.2} and\n  \
+         {:.2} ms while they came back; lost {lost}. The other ends of all sessions took the same processors.",
+        sessions.each() as f64 / 1024.0,
+        back_in.as_secs_f64(),
+        ms(alone, 0.5),
+        ms(alone, 0.99),
+        ms(crowd, 0.5),
+        ms(crowd, 0.99),
+        ms(storm, 0.5),
+        ms(storm, 0.99)
+    )
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
 }
 
 /// How webhooks fare with neighbours and without, and the ratios.

@@ -6,11 +6,12 @@ use e2e::nats::Durability;
 use e2e::report::say;
 
 use crate::args::Args;
-use crate::load::Latencies;
-use crate::rig::{Rig, Run, Shape, bytes_in};
+use crate::load::{Latencies, Until};
+use crate::rig::{Rig, bytes_in};
+use crate::traffic::{Run, Shape};
 
 /// The rates at which latency is measured, in webhooks a second.
-const RATES: [f64; 2] = [100.0, 1000.0];
+const RATES: [f64; 3] = [100.0, 1000.0, 5000.0];
 /// A rate is held when so much of it was accepted.
 const HELD: f64 = 0.99;
 /// A rate is held when the last delivery comes no later than this after the last answer.
@@ -93,7 +94,7 @@ async fn shapes(rig: &mut Rig, args: &Args, shape: &Shape, durability: Durabilit
         tell(&name, &point);
         at.push(point);
     }
-    let accepted_max = Point::new(None, rig.saturate(args.span(), shape).await?);
+    let accepted_max = Point::new(None, rig.traffic.saturate(Until::Over(args.span()), shape).await?);
     tell(&name, &accepted_max);
     let held_max = if args.quick { None } else { highest(rig, args, shape, accepted_max.accepted_rate, &name).await? };
     Ok(Shapes { buckets: shape.buckets, at, accepted_max, held_max })
@@ -125,13 +126,13 @@ async fn highest(
 }
 
 async fn point(rig: &mut Rig, args: &Args, rate: f64, shape: &Shape) -> anyhow::Result<Point> {
-    Ok(Point::new(Some(rate), rig.run(rate, args.span(), shape).await?))
+    Ok(Point::new(Some(rate), rig.traffic.run(rate, args.span(), shape).await?))
 }
 
 /// How much the store grows with each webhook.
 async fn disk_bytes(rig: &mut Rig, args: &Args, shape: &Shape) -> anyhow::Result<u64> {
     let before = bytes_in(&rig.store());
-    let run = rig.run(500.0, args.span(), shape).await?;
+    let run = rig.traffic.run(500.0, args.span(), shape).await?;
     let grown = bytes_in(&rig.store()).saturating_sub(before);
     Ok(grown / u64::try_from(run.sent.accepted.len().max(1))?)
 }

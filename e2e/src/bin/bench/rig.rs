@@ -1,203 +1,48 @@
-//! A relay as people run it, and the account of what went through it.
+//! A relay as people run it: one server with all roles and a NATS of its own, and an agent.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use anyhow::ensure;
 use e2e::nats::Durability;
-use e2e::wait::{holds, until_within};
-use e2e::{Agent, Bucket, Destination, Reply, Server, World};
-use serde_json::json;
+use e2e::{Agent, Server, World};
+use serde_json::{Value, json};
 
-use crate::load::{self, Latencies, Schedule, Sent, Target};
+use crate::traffic::Traffic;
 
-/// How long deliveries may lag behind the last answer.
-const LAG_MAX: Duration = Duration::from_secs(120);
-
-/// A server with a NATS of its own, an agent, buckets with one output each, and their destination.
+/// The server, its agent, and buckets with one output each.
 pub(crate) struct Rig {
     _agent: Agent,
     pub(crate) server: Server,
-    arrivals: Arc<Arrivals>,
-    destination: Destination,
-    pub(crate) buckets: Vec<Bucket>,
-    next: u64,
+    pub(crate) traffic: Traffic,
     _world: World,
-}
-
-/// When each number of a run first arrived.
-struct Arrivals {
-    epoch: Instant,
-    first: u64,
-    /// Nanoseconds after `epoch`; 0 for what has not come.
-    at: Vec<AtomicU64>,
-    duplicates: AtomicU64,
-}
-
-/// How one run went.
-pub(crate) struct Run {
-    /// What callers saw.
-    pub(crate) sent: Sent,
-    /// From the scheduled moment to the last byte at the destination.
-    pub(crate) delivered: Latencies,
-    /// How long after the last answer the last delivery came.
-    pub(crate) lag: Duration,
-    /// Accepted webhooks that did not arrive.
-    pub(crate) lost: usize,
-    /// Arrivals beyond the first of a webhook.
-    pub(crate) duplicates: u64,
 }
 
 impl Rig {
     /// Starts everything.
     pub(crate) async fn start(durability: Durability, buckets: usize) -> anyhow::Result<Self> {
+        Self::start_with(durability, buckets, json!({})).await
+    }
+
+    /// As [`Rig::start`]; `more` has further fields of each bucket.
+    pub(crate) async fn start_with(durability: Durability, buckets: usize, more: Value) -> anyhow::Result<Self> {
         let world = World::new()?;
         let plan = world.server("relay").args(["--durability", durability.as_str(), "--log", "warn"]);
         let server = plan.start().await?;
         let api = server.api()?;
-        let destination = Destination::start()?;
-        destination.keeps_nothing();
+        let mut traffic = Traffic::new(server.address())?;
         let token = api.make_token(json!({})).await?;
-        let mut made = Vec::new();
         for number in 0..buckets {
-            let bucket = api.make_bucket(&format!("bucket-{number}"), json!({})).await?;
-            api.make_output(&bucket, &destination.url(&format!("/{number}")), json!({})).await?;
-            made.push(bucket);
+            let bucket = api.make_bucket(&format!("bucket-{number}"), more.clone()).await?;
+            api.make_output(&bucket, &traffic.destination.url(&format!("/{number}")), json!({})).await?;
+            traffic.buckets.push(bucket);
         }
         let agent = world.agent("agent").token(&token).server(&server).serves_all().start()?;
-        let mut rig = Self {
-            _agent: agent,
-            server,
-            arrivals: Arc::new(Arrivals::new(0, 0)),
-            destination,
-            buckets: made,
-            next: 1,
-            _world: world,
-        };
-        rig.warm_up().await?;
-        Ok(rig)
-    }
-
-    /// Sends at this rate for so long, to all buckets in turn, and waits until all has arrived.
-    pub(crate) async fn run(&mut self, rate: f64, span: Duration, shape: &Shape) -> anyhow::Result<Run> {
-        let schedule = Schedule::new(self.next, rate, span);
-        let target = self.expect(schedule.first, schedule.count, shape);
-        let sent = load::open_loop(&target, schedule).await?;
-        self.close(sent, |number| schedule.due(number)).await
-    }
-
-    /// Sends as fast as answers come, and waits until all has arrived.
-    pub(crate) async fn saturate(&mut self, span: Duration, shape: &Shape) -> anyhow::Result<Run> {
-        let (first, room) = (self.next, 100_000 * span.as_secs().max(1));
-        let target = self.expect(first, room, shape);
-        let start = Instant::now();
-        let sent = load::closed_loop(&target, first, span).await?;
-        // Without a schedule there is no moment to count from.
-        self.close(sent, |_| start).await
+        traffic.warm_up().await?;
+        Ok(Self { _agent: agent, server, traffic, _world: world })
     }
 
     /// The directory in which its NATS keeps messages.
     pub(crate) fn store(&self) -> PathBuf {
         self.server.data_dir().join("nats/store")
-    }
-
-    async fn warm_up(&mut self) -> anyhow::Result<()> {
-        let count = self.buckets.len() as f64;
-        let shape = Shape { body_bytes: 64, connections: 8, buckets: self.buckets.len() };
-        let run = self.run(200.0, Duration::from_secs_f64(2.0 + count / 200.0), &shape).await?;
-        ensure!(run.lost == 0 && run.sent.failed == 0, "the warm-up lost {} of its webhooks", run.lost);
-        Ok(())
-    }
-
-    /// Gets ready for these numbers.
-    fn expect(&mut self, first: u64, count: u64, shape: &Shape) -> Target {
-        self.next = first + count;
-        self.arrivals = Arc::new(Arrivals::new(first, count));
-        let noted = self.arrivals.clone();
-        self.destination.replies(move |arrival| {
-            noted.note(arrival.number(), arrival.at);
-            Reply::Status(200)
-        });
-        let address = self.server.address();
-        let inputs: Vec<_> = self.buckets.iter().take(shape.buckets).map(|bucket| bucket.input).collect();
-        let filler = "x".repeat(shape.body_bytes);
-        let make = move |number: u64| {
-            let input = inputs[usize::try_from(number).unwrap_or(0) % inputs.len()];
-            let body = format!("{number} {filler}");
-            let body = &body[..filler.len().max(21)];
-            format!(
-                "POST /v1/webhooks/{input}/hook?from=bench HTTP/1.1\r\nHost: {address}\r\nUser-Agent: bench/1\r\n\
-                 Accept: */*\r\nContent-Type: application/json\r\nX-Event: push\r\n\
-                 X-Signature: sha256=0000000000000000000000000000000000000000000000000000000000000000\r\n\
-                 Content-Length: {}\r\n\r\n{body}",
-                body.len(),
-            )
-            .into_bytes()
-        };
-        Target { address, connections: shape.connections, make: Arc::new(make) }
-    }
-
-    /// Waits until everything that was accepted has arrived, and adds up.
-    async fn close(&self, sent: Sent, due: impl Fn(u64) -> Instant) -> anyhow::Result<Run> {
-        let answered = Instant::now();
-        let arrivals = &self.arrivals;
-        let all = || sent.accepted.iter().all(|number| arrivals.at(*number).is_some());
-        let waited = until_within(LAG_MAX, "everything accepted has arrived", async || Ok(holds(all())));
-        // What has not come by then is counted as lost below.
-        let _ = waited.await;
-        let mut run = Run {
-            delivered: load::latencies()?,
-            lag: Duration::ZERO,
-            lost: 0,
-            duplicates: arrivals.duplicates.load(Ordering::Relaxed),
-            sent,
-        };
-        for number in &run.sent.accepted {
-            match arrivals.at(*number) {
-                Some(at) => {
-                    run.lag = run.lag.max(at.saturating_duration_since(answered));
-                    load::record(&mut run.delivered, at.saturating_duration_since(due(*number)));
-                }
-                None => run.lost += 1,
-            }
-        }
-        Ok(run)
-    }
-}
-
-/// What is sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    pub(crate) body_bytes: usize,
-    pub(crate) connections: usize,
-    /// Over how many of the buckets.
-    pub(crate) buckets: usize,
-}
-
-impl Arrivals {
-    fn new(first: u64, count: u64) -> Self {
-        let at = (0..count).map(|_| AtomicU64::new(0)).collect();
-        Self { epoch: Instant::now(), first, at, duplicates: AtomicU64::new(0) }
-    }
-
-    /// A webhook of an earlier run that comes late belongs to no number here.
-    fn note(&self, number: Option<u64>, at: Instant) {
-        let Some(slot) = number.and_then(|number| self.slot(number)) else { return };
-        let nanos = u64::try_from(at.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX);
-        if slot.compare_exchange(0, nanos.max(1), Ordering::Relaxed, Ordering::Relaxed).is_err() {
-            self.duplicates.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn at(&self, number: u64) -> Option<Instant> {
-        let nanos = self.slot(number)?.load(Ordering::Relaxed);
-        (nanos > 0).then(|| self.epoch + Duration::from_nanos(nanos))
-    }
-
-    fn slot(&self, number: u64) -> Option<&AtomicU64> {
-        self.at.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 }
 

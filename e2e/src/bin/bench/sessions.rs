@@ -1,38 +1,43 @@
-//! What an idle session costs the dispatcher in memory.
+//! Idle sessions: what they cost, and how they come back when their dispatcher dies.
 
-use std::time::Duration;
+mod idle;
 
-use anyhow::{Context, bail};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use e2e::nats::Durability;
+use std::time::{Duration, Instant};
+
 use e2e::report::say;
-use e2e::wait::{holds, until};
-use e2e::{Destination, Process, Token, World};
-use proto::v1::agent_client::AgentClient;
-use proto::v1::{FromAgent, Heartbeat, Hello, Mode, ToAgent, from_agent, to_agent};
+use e2e::wait::{holds, until, until_within};
+use e2e::{Destination, Process};
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::transport::Endpoint;
 
+use crate::apart::{Apart, Size};
 use crate::args::Args;
+use crate::load::Latencies;
+use crate::rates::ms;
+use crate::traffic::Shape;
+use idle::Crowd;
 
-/// How many sessions are opened at a time.
-const OPENED_AT_ONCE: usize = 50;
-/// How many attempts each would take.
-const CREDITS: u32 = 16;
 /// Sessions that are open before the count begins, so that what is made once is not counted.
 const BEFORE: usize = 10;
 /// Memory counts as settled when it moves by less than this between two looks.
 const SETTLED_BYTES: u64 = 256 * 1024;
+/// Webhooks in a second through another dispatcher meanwhile.
+const RATE: f64 = 200.0;
+/// How long all sessions may take to come back.
+const BACK_MAX: Duration = Duration::from_secs(300);
 
 /// What was measured.
 pub(crate) struct Sessions {
     pub(crate) count: usize,
     pub(crate) before_bytes: u64,
     pub(crate) after_bytes: u64,
+    /// From the death of their dispatcher, which is started again at once, until all are back.
+    pub(crate) back_in: Duration,
+    /// Webhooks through another dispatcher before there are sessions, beside them, and while they
+    /// come back.
+    pub(crate) alone: Latencies,
+    pub(crate) beside: Latencies,
+    pub(crate) storm: Latencies,
+    pub(crate) lost: usize,
 }
 
 impl Sessions {
@@ -42,80 +47,60 @@ impl Sessions {
     }
 }
 
-/// Opens sessions to a dispatcher that does nothing else, and compares its memory.
+/// Opens sessions to a dispatcher that does nothing else, compares its memory, and kills it.
 pub(crate) async fn measure(args: &Args) -> anyhow::Result<Sessions> {
-    let world = World::new()?;
-    let nats = world.nats_with(Durability::Always).await?;
-    let rest = world.server_around(&nats, "rest", "ingress,auth,api").args(["--log", "warn"]).start().await?;
-    let dispatcher = world.server_around(&nats, "dispatcher", "dispatcher").args(["--log", "warn"]).start().await?;
-    let (api, destination) = (rest.api()?, Destination::start()?);
+    let mut apart = Apart::start(Size { buckets: 1, outputs: 1, agents: 1 }).await?;
+    let api = apart.relay.rest()?;
+    // Their bucket gets no webhooks.
     let bucket = api.make_bucket("idle", json!({})).await?;
-    api.make_output(&bucket, &destination.url("/"), json!({})).await?;
+    api.make_output(&bucket, &Destination::refusing()?.url("/"), json!({})).await?;
     let token = api.make_token(json!({})).await?;
+    let most = (args.sessions() + 1000).to_string();
+    let plan = apart.world.server_around(&apart.relay.nats, "crowd", "dispatcher");
+    let mut dispatcher = plan.args(["--log", "warn", "--connections-max", &most]).start().await?;
+    let shape = Shape { body_bytes: args.body_bytes, connections: 64, buckets: 1 };
+    let alone = apart.traffic.run(RATE, args.span(), &shape).await?;
 
-    let mut open = JoinSet::new();
-    open_sessions(&mut open, BEFORE, &dispatcher.url(), &token).await?;
+    let mut crowd = Crowd::new(dispatcher.url(), token, &bucket.name);
+    crowd.open(BEFORE).await?;
     let before_bytes = settled(dispatcher.process()).await?;
-    open_sessions(&mut open, args.sessions(), &dispatcher.url(), &token).await?;
+    crowd.open(args.sessions()).await?;
     let after_bytes = settled(dispatcher.process()).await?;
-    if let Some(ended) = open.try_join_next() {
-        ended?.context("a session ended")?;
-    }
-    let sessions = Sessions { count: args.sessions(), before_bytes, after_bytes };
-    say(&format!("{} idle sessions: {} bytes each", sessions.count, sessions.each()));
-    Ok(sessions)
-}
+    let beside = apart.traffic.run(RATE, args.span(), &shape).await?;
 
-async fn open_sessions(
-    open: &mut JoinSet<anyhow::Result<()>>,
-    count: usize,
-    url: &str,
-    token: &Token,
-) -> anyhow::Result<()> {
-    let (tx, mut welcomed) = mpsc::unbounded_channel();
-    for number in 1..=count {
-        open.spawn(session(url.to_owned(), token.clone(), tx.clone()));
-        if number % OPENED_AT_ONCE == 0 || number == count {
-            let wanted = (number - 1) % OPENED_AT_ONCE + 1;
-            for _ in 0..wanted {
-                tokio::select! {
-                    Some(()) = welcomed.recv() => {}
-                    Some(ended) = open.join_next() => bail!("a session ended: {ended:?}"),
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// One session on a connection of its own: says hello, then answers heartbeats with heartbeats.
-async fn session(url: String, token: Token, welcomed: mpsc::UnboundedSender<()>) -> anyhow::Result<()> {
-    let channel = Endpoint::from_shared(url)?.connect().await?;
-    let (tx, rx) = mpsc::unbounded_channel();
-    let hello = Hello {
-        mode: Mode::Forward.into(),
-        buckets: Vec::new(),
-        group: String::new(),
-        agent_version: "bench".to_owned(),
-        credits: CREDITS,
+    let killed = Instant::now();
+    let storm = async {
+        dispatcher.kill().await?;
+        until("no session is open", async || Ok(holds(crowd.is_empty()))).await?;
+        dispatcher.start_again().await?;
+        let all = BEFORE + args.sessions();
+        until_within(BACK_MAX, "all sessions are back", async || Ok(holds(crowd.opened() == all))).await?;
+        anyhow::Ok(killed.elapsed())
     };
-    tx.send(said(from_agent::Message::Hello(hello)))?;
-    let mut request = tonic::Request::new(UnboundedReceiverStream::new(rx));
-    let credentials = BASE64_STANDARD.encode(format!("{}:{}", token.key, token.secret));
-    request.metadata_mut().insert("authorization", format!("Basic {credentials}").parse()?);
-    let mut messages = AgentClient::new(channel).session(request).await?.into_inner();
-    while let Some(ToAgent { message }) = messages.message().await? {
-        match message {
-            Some(to_agent::Message::Welcome(_)) => welcomed.send(())?,
-            Some(to_agent::Message::Heartbeat(_)) => tx.send(said(from_agent::Message::Heartbeat(Heartbeat {})))?,
-            _ => {}
-        }
-    }
-    bail!("the dispatcher closed a session")
-}
-
-fn said(message: from_agent::Message) -> FromAgent {
-    FromAgent { message: Some(message) }
+    let (storm, back_in) = tokio::join!(apart.traffic.run(RATE, args.span(), &shape), storm);
+    let (storm, back_in) = (storm?, back_in?);
+    let lost = alone.lost + beside.lost + storm.lost;
+    let sessions = Sessions {
+        count: args.sessions(),
+        before_bytes,
+        after_bytes,
+        back_in,
+        alone: alone.delivered,
+        beside: beside.delivered,
+        storm: storm.delivered,
+        lost,
+    };
+    say(&format!(
+        "{} idle sessions: {} bytes each, back in {:.1} s; live p99 alone {:.2} ms, beside {:.2} ms, meanwhile {:.2} ms, \
+         lost {lost}",
+        sessions.count,
+        sessions.each(),
+        back_in.as_secs_f64(),
+        ms(&sessions.alone, 0.99),
+        ms(&sessions.beside, 0.99),
+        ms(&sessions.storm, 0.99)
+    ));
+    Ok(sessions)
 }
 
 /// The memory of a process once it stops moving.

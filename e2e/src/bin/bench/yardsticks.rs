@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::args::Args;
-use crate::load::{self, Latencies, Schedule, Target};
+use crate::load::{self, Latencies, Schedule, Target, Until};
 use crate::rates::ms;
 
 /// The rate at which latency is measured.
@@ -59,7 +59,7 @@ pub(crate) async fn axum(args: &Args) -> anyhow::Result<Yardstick> {
     let request = format!("POST / HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let make = move |_| request.clone().into_bytes();
     let target = Target { address, connections: args.connections, make: Arc::new(make) };
-    let most = load::closed_loop(&target, 0, args.span()).await?;
+    let most = load::closed_loop(&target, 0, Until::Over(args.span())).await?;
     let at_rate = load::open_loop(&target, Schedule::new(0, RATE, args.span())).await?;
     Ok(told("bare axum", Yardstick { rate_max: most.rate(), at_rate: at_rate.answered }))
 }
