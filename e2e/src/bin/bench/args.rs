@@ -46,6 +46,8 @@ pub(crate) enum Part {
     Yardsticks,
     /// Latencies and the highest rate.
     Rates,
+    /// Three NATS servers: JetStream alone, the ingress alone.
+    Cluster,
     /// A burst into one bucket, and a replay of it.
     Burst,
     /// Bodies of 1 MiB and 10 MiB.

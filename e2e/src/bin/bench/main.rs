@@ -78,6 +78,9 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         };
         page.settings.push(page::Setting { durability, yardstick, accept, measured });
     }
+    if args.has(Part::Cluster) {
+        page.cluster = Some((yardsticks::cluster(args).await?, accept::cluster(args).await?));
+    }
     if args.has(Part::Burst) {
         page.burst = Some(burst::measure(args).await?);
     }

@@ -30,6 +30,8 @@ pub(crate) struct Sessions {
     pub(crate) count: usize,
     pub(crate) before_bytes: u64,
     pub(crate) after_bytes: u64,
+    /// The share of one processor that their dispatcher takes for them.
+    pub(crate) idle_share: f64,
     /// From the death of their dispatcher, which is started again at once, until all are back.
     pub(crate) back_in: Duration,
     /// Webhooks through another dispatcher before there are sessions, beside them, and while they
@@ -66,7 +68,10 @@ pub(crate) async fn measure(args: &Args) -> anyhow::Result<Sessions> {
     let before_bytes = settled(dispatcher.process()).await?;
     crowd.open(args.sessions()).await?;
     let after_bytes = settled(dispatcher.process()).await?;
+    let (since, used) = (Instant::now(), dispatcher.process().processor_time()?);
     let beside = apart.traffic.run(RATE, args.span(), &shape).await?;
+    let used = dispatcher.process().processor_time()?.saturating_sub(used);
+    let idle_share = used.as_secs_f64() / since.elapsed().as_secs_f64();
 
     let killed = Instant::now();
     let storm = async {
@@ -84,6 +89,7 @@ pub(crate) async fn measure(args: &Args) -> anyhow::Result<Sessions> {
         count: args.sessions(),
         before_bytes,
         after_bytes,
+        idle_share,
         back_in,
         alone: alone.delivered,
         beside: beside.delivered,

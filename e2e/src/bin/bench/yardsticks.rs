@@ -10,7 +10,8 @@ use async_nats::jetstream::{self, Context, message::PublishMessage};
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::any;
-use e2e::nats::Durability;
+use e2e::nats::cluster::SERVERS;
+use e2e::nats::{Access, Durability};
 use e2e::report::say;
 use e2e::{Process, World};
 use tokio::net::TcpListener;
@@ -68,13 +69,26 @@ pub(crate) async fn axum(args: &Args) -> anyhow::Result<Yardstick> {
 pub(crate) async fn jetstream(args: &Args, durability: Durability) -> anyhow::Result<Yardstick> {
     let world = World::new()?;
     let nats = world.nats_with(durability).await?;
-    let access = nats.access();
+    let yardstick = publish(args, nats.access(), 1).await?;
+    Ok(told(&format!("JetStream alone, {}", durability.as_str()), yardstick))
+}
+
+/// The same with three servers that keep everything three times, each write on disk.
+pub(crate) async fn cluster(args: &Args) -> anyhow::Result<Yardstick> {
+    let world = World::new()?;
+    let nats = world.cluster().await?;
+    let yardstick = publish(args, nats.as_ref(), SERVERS).await?;
+    Ok(told("three JetStream servers, always", yardstick))
+}
+
+async fn publish(args: &Args, access: &Access, replicas: usize) -> anyhow::Result<Yardstick> {
     let context = jetstream::new(access.connect().await?);
     for stream in 0..STREAMS {
         let config = Config {
             name: format!("EVENT_{stream}"),
             subjects: vec![format!("event.{stream}.*")],
             storage: StorageType::File,
+            num_replicas: replicas,
             ..Config::default()
         };
         context.create_stream(config).await?;
@@ -82,7 +96,7 @@ pub(crate) async fn jetstream(args: &Args, durability: Durability) -> anyhow::Re
     let publisher = Publisher { context, payload: vec![0x5a; args.body_bytes + ENVELOPE_BYTES].into() };
     let rate_max = publisher.most(args.connections, args.span()).await?;
     let at_rate = publisher.at(RATE, args.span()).await?;
-    Ok(told(&format!("JetStream alone, {}", durability.as_str()), Yardstick { rate_max, at_rate }))
+    Ok(Yardstick { rate_max, at_rate })
 }
 
 #[derive(Clone)]
