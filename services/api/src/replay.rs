@@ -5,13 +5,14 @@
 //! process finds it, and asks for its end.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use model::AccountId;
 use model::record::Bucket;
+use model::{AccountId, EventId};
 use store::replay::{Progress, Status};
 use telemetry::Stop;
 use tokio::sync::mpsc;
@@ -22,7 +23,7 @@ use crate::Api;
 use crate::error::Error;
 use crate::logs::query::{self, After, Filter, Order};
 use crate::logs::row::Row;
-use crate::resend::{self, Manner};
+use crate::resend::{self, Manner, Repeat};
 
 /// How many replays run side by side; more wait for their turn.
 const SIDE_BY_SIDE_MAX: usize = 4;
@@ -32,6 +33,9 @@ const WAITING_MAX: usize = 64;
 const KNOWN_MAX: usize = 1024;
 /// How many deliveries are looked up at a time.
 const PAGE_ROWS: usize = 100;
+/// How many deliveries are read ahead of the one that is appended: reading is as slow as appending,
+/// and each holds a body.
+const READ_AHEAD: usize = 8;
 /// How often a replay tells how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// The wait before a delivery is tried again that could not be appended.
@@ -191,7 +195,7 @@ impl Replay {
         }
     }
 
-    async fn run(&self, api: &Api) {
+    async fn run(self: &Arc<Self>, api: &Api) {
         let mut after = None;
         loop {
             let (bucket, filter) = (self.plan.bucket.id, self.plan.filter.clone());
@@ -208,26 +212,49 @@ impl Replay {
             };
             let Some(last) = rows.last() else { return };
             after = Some(After { event: last.event, output: last.output });
-            for row in &rows {
-                self.send(api, row).await;
+            // Some are read ahead; they are appended one after the other, in their order.
+            let ready = rows.into_iter().map(|row| prepare(api.clone(), Arc::clone(self), row));
+            let mut ready = pin!(stream::iter(ready).buffered(READ_AHEAD));
+            while let Some(ready) = ready.next().await {
+                self.append(api, ready).await;
             }
         }
     }
 
-    async fn send(&self, api: &Api, row: &Row) {
-        loop {
-            match resend::again(api, &self.plan.bucket, row, self.plan.manner).await {
-                Ok(_) => {
-                    self.done.fetch_add(1, Ordering::Relaxed);
-                    return;
+    async fn append(&self, api: &Api, ready: Result<Repeat, Failure>) {
+        let appended = match ready {
+            Err(failure) => Err(failure),
+            Ok(repeat) => loop {
+                match resend::append(api, &repeat).await {
+                    Ok(_) => break Ok(()),
+                    Err(Error::Unavailable(_)) => tokio::time::sleep(AGAIN_WAIT).await,
+                    Err(error) => break Err(Failure { event: repeat.origin(), error }),
                 }
-                Err(Error::Unavailable(_)) => tokio::time::sleep(AGAIN_WAIT).await,
-                Err(error) => {
-                    warn!(event = %row.event, %error, "a delivery cannot be sent again");
-                    self.failed.fetch_add(1, Ordering::Relaxed);
-                    return;
-                }
+            },
+        };
+        match appended {
+            Ok(()) => self.done.fetch_add(1, Ordering::Relaxed),
+            Err(Failure { event, error }) => {
+                warn!(%event, %error, "a delivery cannot be sent again");
+                self.failed.fetch_add(1, Ordering::Relaxed)
             }
+        };
+    }
+}
+
+/// Why the delivery of an event cannot be sent again.
+struct Failure {
+    event: EventId,
+    error: Error,
+}
+
+/// What is to be appended for a delivery.
+async fn prepare(api: Api, replay: Arc<Replay>, row: Row) -> Result<Repeat, Failure> {
+    loop {
+        match resend::prepare(&api, &replay.plan.bucket, &row, replay.plan.manner).await {
+            Ok(repeat) => return Ok(repeat),
+            Err(Error::Unavailable(_)) => tokio::time::sleep(AGAIN_WAIT).await,
+            Err(error) => return Err(Failure { event: row.event, error }),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use model::record::Bucket;
 use model::request::{Chunks, Header, Request};
-use model::{DeliveryId, EventId, OutputId};
+use model::{DeliveryId, EventId, InputId, OutputId};
 use store::event::{Meta, Target};
 use telemetry::TraceParent;
 use telemetry::trace::{TARGET, failed, link};
@@ -35,18 +35,42 @@ pub(crate) struct Manner {
     pub(crate) resign: bool,
 }
 
-/// Appends the event of a delivery again: due to `to`, or to where it went. What was withheld when
-/// it came went nowhere; it is due to every output that the bucket has now, for a person who has
-/// seen it asks for it. Returns its delivery, the first where there are several.
+/// An event that repeats a delivery, ready to be appended.
+pub(crate) struct Repeat {
+    target: Target,
+    event: EventId,
+    input: InputId,
+    meta: Meta,
+    request: Request,
+    span: Span,
+}
+
+impl Repeat {
+    /// The event of the delivery that it repeats.
+    pub(crate) fn origin(&self) -> EventId {
+        self.meta.origin.unwrap_or(self.event)
+    }
+}
+
+/// Sends a delivery again, as [`prepare`] and [`append`] say.
+///
+/// # Errors
+/// As theirs.
+pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, manner: Manner) -> Result<DeliveryId, Error> {
+    append(api, &prepare(api, bucket, row, manner).await?).await
+}
+
+/// Makes the event that repeats a delivery: due to where `manner` says, or to where it went. What was
+/// withheld when it came went nowhere; it is due to every output that the bucket has now, for a
+/// person who has seen it asks for it.
 ///
 /// # Errors
 /// [`Error::Invalid`] for an event that is kept in memory only, or that no secret is there to sign
 /// with; [`Error::NotFound`] when it or the output is gone; [`Error::Unavailable`].
-pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, manner: Manner) -> Result<DeliveryId, Error> {
+pub(crate) async fn prepare(api: &Api, bucket: &Bucket, row: &Row, manner: Manner) -> Result<Repeat, Error> {
     check_kept(row.ephemeral)?;
     let stored = show::stored(api, row).await?.ok_or(Error::NotFound("event"))?;
     let outputs = outputs(api, bucket, manner.to.unwrap_or(row.output), stored.meta.withheld)?;
-    let first = outputs.first().copied().unwrap_or(OutputId::NONE);
     let event = EventId(Uuid::now_v7());
     let span = span(event, row, stored.meta.trace.as_ref());
     let mut signer = if manner.resign { Some(signer(api, &outputs, event)?) } else { None };
@@ -65,9 +89,19 @@ pub(crate) async fn again(api: &Api, bucket: &Bucket, row: &Row, manner: Manner)
         signer.update(&request.body);
         sign(&mut request, signer);
     }
-    let appended = api.store().events().append(target, event, row.input, &meta, &request).await;
-    appended.inspect_err(|_| failed(&span))?;
-    Ok(DeliveryId::of(event, first))
+    Ok(Repeat { target, event, input: row.input, meta, request, span })
+}
+
+/// Appends it. Trying again is harmless. Returns its delivery, the first where there are several.
+///
+/// # Errors
+/// [`Error::Unavailable`]; [`Error::NotFound`] when the bucket is gone.
+pub(crate) async fn append(api: &Api, repeat: &Repeat) -> Result<DeliveryId, Error> {
+    let Repeat { target, event, input, meta, request, span } = repeat;
+    let appended = api.store().events().append(*target, *event, *input, meta, request).await;
+    appended.inspect_err(|_| failed(span))?;
+    let first = meta.outputs.iter().flatten().next().copied().unwrap_or(OutputId::NONE);
+    Ok(DeliveryId::of(*event, first))
 }
 
 /// The root of the trace of an event that is sent again, linked to the trace of the first time.

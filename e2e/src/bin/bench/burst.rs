@@ -39,7 +39,7 @@ pub(crate) async fn measure(args: &Args) -> anyhow::Result<Burst> {
 
     let before = rig.traffic.destination.count();
     let asked = Instant::now();
-    let filter = json!({"bucket": bucket.name, "input": input});
+    let filter = json!({"bucket": bucket.name, "filters": {"input": input}});
     // Until the API has read all that there is, it does not count.
     let matched = until("a replay begins", async || {
         let answer = api.request("POST", "/v1/replays", &filter).await?;
