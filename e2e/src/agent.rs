@@ -17,6 +17,8 @@ pub struct Plan {
     env: Vec<(String, String)>,
     home: PathBuf,
     logs: PathBuf,
+    /// Another program than that of this workspace.
+    program: Option<PathBuf>,
 }
 
 /// A running agent.
@@ -28,7 +30,7 @@ pub struct Agent {
 impl Plan {
     /// An agent of that name, with nothing said yet.
     pub(crate) fn new(name: &str, home: PathBuf, logs: PathBuf) -> Self {
-        Self { name: name.to_owned(), args: Vec::new(), env: Vec::new(), home, logs }
+        Self { name: name.to_owned(), args: Vec::new(), env: Vec::new(), home, logs, program: None }
     }
 
     /// Adds arguments.
@@ -42,6 +44,13 @@ impl Plan {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// As this program: one of another version.
+    #[must_use]
+    pub fn program(mut self, program: PathBuf) -> Self {
+        self.program = Some(program);
         self
     }
 
@@ -96,7 +105,8 @@ impl Plan {
 
     fn spawn(&self) -> anyhow::Result<Process> {
         std::fs::create_dir_all(&self.home)?;
-        let mut command = Command::new(programs::of_workspace("relay")?);
+        let program = self.program.clone().map_or_else(|| programs::of_workspace("relay"), Ok);
+        let mut command = Command::new(program?);
         clean_environment(&mut command, &self.home);
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value))).current_dir(&self.home);
         Process::start(&self.name, command, &self.logs)
@@ -119,6 +129,16 @@ impl Agent {
     pub fn start_again(&mut self) -> anyhow::Result<()> {
         self.process = self.plan.spawn()?;
         Ok(())
+    }
+
+    /// How it is started.
+    pub fn plan(&self) -> Plan {
+        self.plan.clone()
+    }
+
+    /// Starts it in this way from the next time on.
+    pub fn set_plan(&mut self, plan: Plan) {
+        self.plan = plan;
     }
 
     /// Its process.

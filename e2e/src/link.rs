@@ -94,6 +94,8 @@ impl Link {
     pub fn silence(&self) -> Silenced {
         let way = std::mem::replace(&mut *lock(&self.shared.way), Way::open());
         way.flow.send_replace(Flow::Nothing);
+        // Those that were closed before are another story.
+        way.closed.send_replace(Closed::default());
         Silenced { way, since: Instant::now() }
     }
 

@@ -8,17 +8,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use async_nats::{ConnectOptions, ServerAddr};
+use async_nats::{ConnectOptions, ServerAddr, jetstream};
+use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use crate::process::Process;
+use crate::process::{Process, send};
 use crate::programs;
 use crate::wait::{holds, until};
 
 /// The only user of a test's NATS.
 const USER: &str = "relay";
+
+/// More than any test keeps.
+const ROOM_BYTES: u64 = 64 << 30;
 
 /// How to reach a NATS.
 #[derive(Clone, Debug)]
@@ -82,6 +86,8 @@ pub struct Nats {
     durability: Durability,
     /// What makes it one of a cluster, in its configuration.
     membership: Option<String>,
+    /// How many bytes it keeps at most; as many as the disk has when there is none.
+    room_bytes: Option<u64>,
     address: SocketAddr,
     access: Access,
     process: Process,
@@ -101,13 +107,13 @@ impl Nats {
     pub(crate) async fn start(dir: PathBuf, logs: PathBuf, durability: Durability) -> anyhow::Result<Self> {
         fs::create_dir_all(&dir)?;
         let password = uuid::Uuid::new_v4().simple().to_string();
-        write_config(&dir, "-1", &password, durability, None)?;
+        write_config(&dir, "-1", &password, durability, None, None)?;
         let process = spawn(&dir, &logs)?;
         let port = until("nats-server has a port", async || Ok(port_in(&dir))).await?;
         let address = ([127, 0, 0, 1], port).into();
         let access = Access { addresses: vec![address], user: USER.to_owned(), password };
         until_answers(address).await?;
-        Ok(Self { dir, logs, durability, membership: None, address, access, process })
+        Ok(Self { dir, logs, durability, membership: None, room_bytes: None, address, access, process })
     }
 
     /// How to reach it; stays the same over restarts.
@@ -146,15 +152,49 @@ impl Nats {
     fn launch(&mut self) -> anyhow::Result<()> {
         // A power cut may have taken the directory away.
         fs::create_dir_all(&self.dir)?;
-        let (port, password) = (self.address.port().to_string(), &self.access.password);
-        write_config(&self.dir, &port, password, self.durability, self.membership.as_deref())?;
+        self.write_config()?;
         self.process = spawn(&self.dir, &self.logs)?;
         Ok(())
+    }
+
+    fn write_config(&self) -> anyhow::Result<()> {
+        let (port, password) = (self.address.port().to_string(), &self.access.password);
+        write_config(&self.dir, &port, password, self.durability, self.membership.as_deref(), self.room_bytes)
+    }
+
+    /// Gives it room for so many bytes from its next start on.
+    pub fn limit(&mut self, room_bytes: u64) {
+        self.room_bytes = Some(room_bytes);
+    }
+
+    /// Gives it more than any test needs, while it runs: by its configuration and SIGHUP, which can raise a
+    /// limit and not take it away.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn raise_limit(&mut self) -> anyhow::Result<()> {
+        self.room_bytes = Some(ROOM_BYTES);
+        self.write_config()?;
+        send(self.process.id().context("nats-server has ended")?, Signal::HUP)
+    }
+
+    /// How many bytes it keeps now.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn kept_bytes(&self) -> anyhow::Result<u64> {
+        let account = jetstream::new(self.access.connect().await?).query_account().await?;
+        Ok(account.storage)
     }
 
     /// Its process.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Its process, to be stopped or waited for.
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
     }
 }
 
@@ -164,6 +204,7 @@ fn write_config(
     password: &str,
     durability: Durability,
     membership: Option<&str>,
+    room_bytes: Option<u64>,
 ) -> anyhow::Result<()> {
     let text = format!(
         r#"listen: "127.0.0.1:{port}"
@@ -171,11 +212,12 @@ ports_file_dir: "{dir}"
 authorization {{ user: "{USER}", password: "{password}" }}
 max_payload: 2MB
 max_pending: 128MB
-jetstream {{ store_dir: "{dir}/store", sync_interval: {sync}, max_memory_store: 1GB }}
+jetstream {{ store_dir: "{dir}/store", sync_interval: {sync}, max_memory_store: 1GB{room} }}
 {membership}
 "#,
         dir = dir.display(),
         sync = durability.sync_interval(),
+        room = room_bytes.map(|bytes| format!(", max_file_store: {bytes}")).unwrap_or_default(),
         membership = membership.unwrap_or_default(),
     );
     fs::write(dir.join("nats.conf"), text).context("write nats.conf")

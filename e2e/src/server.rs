@@ -28,6 +28,8 @@ pub struct Plan {
     logs: PathBuf,
     /// The certificate authority to trust, for one with TLS.
     ca_file: Option<PathBuf>,
+    /// Another program than that of this workspace.
+    program: Option<PathBuf>,
 }
 
 /// A running server.
@@ -43,7 +45,7 @@ pub struct Server {
 impl Plan {
     /// A server of that name, with all roles and a NATS of its own.
     pub(crate) fn new(name: &str, data_dir: PathBuf, logs: PathBuf) -> Self {
-        Self { name: name.to_owned(), args: Vec::new(), env: Vec::new(), data_dir, logs, ca_file: None }
+        Self { name: name.to_owned(), args: Vec::new(), env: Vec::new(), data_dir, logs, ca_file: None, program: None }
     }
 
     /// Adds arguments.
@@ -57,6 +59,13 @@ impl Plan {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// As this program: one of another version.
+    #[must_use]
+    pub fn program(mut self, program: PathBuf) -> Self {
+        self.program = Some(program);
         self
     }
 
@@ -120,7 +129,8 @@ impl Plan {
     }
 
     fn spawn(&self, address: SocketAddr) -> anyhow::Result<Process> {
-        let mut command = Command::new(programs::of_workspace("relay-server")?);
+        let program = self.program.clone().map_or_else(|| programs::of_workspace("relay-server"), Ok);
+        let mut command = Command::new(program?);
         clean_environment(&mut command, &self.data_dir);
         command
             .args(["--http-addr", &address.to_string(), "--data-dir"])
@@ -272,6 +282,16 @@ impl Server {
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         self.process = self.plan.spawn(self.address)?;
         self.until_serving().await
+    }
+
+    /// How it is started.
+    pub fn plan(&self) -> Plan {
+        self.plan.clone()
+    }
+
+    /// Starts it in this way from the next time on.
+    pub fn set_plan(&mut self, plan: Plan) {
+        self.plan = plan;
     }
 
     /// Its process.

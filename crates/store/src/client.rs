@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::Client;
 use async_nats::jetstream::{self, Context, kv};
 use crypto::key::MasterKeys;
+use model::UnixMs;
 use telemetry::Stop;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -13,6 +14,7 @@ use tracing::warn;
 
 use crate::answer::Answers;
 use crate::certificate::Certificates;
+use crate::clock::Clock;
 use crate::connect::connect;
 use crate::credential::Credentials;
 use crate::directory::Directory;
@@ -49,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) replicas: usize,
     /// Counts how often the connection was made.
     connected: watch::Receiver<u64>,
+    clock: Clock,
     keyring: Keyring,
     directory: Directory,
     events: Events,
@@ -108,7 +111,7 @@ impl Store {
                 keyring.load(scope).await?;
             }
         }
-        let layout = Layout { shards: options.shards };
+        let (layout, clock) = (Layout { shards: options.shards }, Clock::default());
         let publisher = Publisher::new(client.clone());
         let records = bucket(&context, layout::DIRECTORY).await?;
         let directory = Directory::new(records, publisher.beside(), keyring.clone());
@@ -116,7 +119,7 @@ impl Store {
             events: Events::new(layout, keyring.clone(), publisher.clone(), Publisher::new(bulk), context.clone()),
             facts: Facts::new(layout, publisher.beside(), context.clone()),
             answers: Answers::new(client.clone(), context.clone(), layout, keyring.clone(), publisher.beside()),
-            presence: Presence::new(context.clone(), keyring.clone()),
+            presence: Presence::new(context.clone(), keyring.clone(), clock.clone()),
             reports: Reports::new(client.clone()),
             replays: Replays::new(context.clone()),
             verification: Verification::new(client.clone()),
@@ -128,10 +131,17 @@ impl Store {
             layout,
             replicas: options.replicas,
             connected,
+            clock,
             keyring,
             directory,
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Now, by the clock of NATS, which dates what is in the log. A process that says that it is
+    /// [there](Presence::say) knows it; others have only their own clock.
+    pub fn now(&self) -> UnixMs {
+        self.inner.clock.now()
     }
 
     /// What people configured.

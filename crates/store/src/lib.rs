@@ -23,6 +23,7 @@
 pub mod answer;
 pub mod certificate;
 mod client;
+mod clock;
 mod connect;
 pub mod credential;
 pub mod cursor;

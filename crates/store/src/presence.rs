@@ -9,8 +9,8 @@
 mod cursor;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::kv::{self, Entry, Operation};
@@ -26,6 +26,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::clock::Clock;
 use crate::keyring::{Keyring, Scope};
 use crate::layout;
 
@@ -47,6 +48,9 @@ pub struct Presence {
     keyring: Keyring,
     seen: Arc<Mutex<HashMap<(DispatcherId, usize), Seen>>>,
     changed: watch::Sender<u64>,
+    /// Hears from NATS what time it is, by what this process says itself.
+    clock: Clock,
+    own: Arc<OnceLock<DispatcherId>>,
 }
 
 struct Seen {
@@ -89,8 +93,9 @@ pub struct SessionSeen {
 }
 
 impl Presence {
-    pub(crate) fn new(context: Context, keyring: Keyring) -> Self {
-        Self { context, keyring, seen: Arc::default(), changed: watch::Sender::new(0) }
+    pub(crate) fn new(context: Context, keyring: Keyring, clock: Clock) -> Self {
+        let (seen, changed) = (Arc::default(), watch::Sender::new(0));
+        Self { context, keyring, seen, changed, clock, own: Arc::default() }
     }
 
     /// Says that a dispatcher is there, with page number `number` of what it has. Page 0 is said
@@ -99,6 +104,7 @@ impl Presence {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn say(&self, dispatcher: DispatcherId, number: usize, page: &Page) -> Result<(), Error> {
+        self.own.get_or_init(|| dispatcher);
         let key = key_of(dispatcher, number);
         let json = serde_json::to_vec(page).map_err(|e| Error::unreadable(&key, e))?;
         let sealed = self.keyring.seal(Scope::System, Kind::Message, key.as_bytes(), &json)?;
@@ -167,6 +173,11 @@ impl Presence {
 
     async fn apply(&self, entry: Entry) {
         let Some(key) = parse(&entry.key) else { return };
+        if self.own.get() == Some(&key.0) {
+            // It was said this moment. Where it comes late, the clock is behind, and nothing is
+            // taken for too old.
+            self.clock.hear(UnixMs::from(SystemTime::from(entry.created)));
+        }
         match entry.operation {
             Operation::Put => match self.open(&entry.key, entry.value).await {
                 Ok(page) => drop(self.seen().insert(key, Seen { at: Instant::now(), page: Arc::new(page) })),

@@ -47,10 +47,10 @@ impl Cluster {
             fs::create_dir_all(&dir)?;
             let others = wires.of(number).map(|wire| format!("\"nats://{wire}\"")).collect::<Vec<_>>().join(", ");
             let membership = membership(number, *route, &others);
-            write_config(&dir, &address.port().to_string(), &access.password, durability, Some(&membership))?;
+            write_config(&dir, &address.port().to_string(), &access.password, durability, Some(&membership), None)?;
             let process = spawn(&dir, logs)?;
             let (access, logs, membership) = (access.clone(), logs.to_owned(), Some(membership));
-            nodes.push(Nats { dir, logs, durability, membership, address, access, process });
+            nodes.push(Nats { dir, logs, durability, membership, room_bytes: None, address, access, process });
         }
         for node in &nodes {
             until_answers(node.address).await?;

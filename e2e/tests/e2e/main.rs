@@ -34,7 +34,11 @@ mod crons;
 #[cfg(test)]
 mod cursors;
 #[cfg(test)]
+mod cut_off;
+#[cfg(test)]
 mod deduplicate;
+#[cfg(test)]
+mod deploys;
 #[cfg(test)]
 mod domains;
 #[cfg(test)]
@@ -71,6 +75,8 @@ mod proxy;
 mod public_dispatchers;
 #[cfg(test)]
 mod public_outputs;
+#[cfg(test)]
+mod quota;
 #[cfg(test)]
 mod resent;
 #[cfg(test)]

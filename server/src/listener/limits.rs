@@ -31,9 +31,10 @@ pub struct Limits {
     pub streams_max: u32,
     /// HTTP/2: bytes of a request's header list, counted as RFC 9113 section 6.5.2 says: 32 KiB.
     pub header_list_bytes_max: u32,
-    /// HTTP/2: pause between pings that find dead connections: 20 s.
+    /// HTTP/2: pause between pings that find dead connections: 10 s, the heartbeat of
+    /// sessions.
     pub ping_every: Duration,
-    /// HTTP/2: how long the answer to a ping may take: 20 s.
+    /// HTTP/2: how long the answer to a ping may take: 10 s. With the pause before it that is two heartbeats.
     pub pong_max: Duration,
     /// After a stop: how long the requests under way may take to finish: 25 s, within the 30 s
     /// that container platforms wait before they kill.
@@ -52,8 +53,8 @@ impl Default for Limits {
             write_stall_max: Duration::from_secs(30),
             streams_max: 128,
             header_list_bytes_max: 32 * 1024,
-            ping_every: Duration::from_secs(20),
-            pong_max: Duration::from_secs(20),
+            ping_every: Duration::from_secs(10),
+            pong_max: Duration::from_secs(10),
             grace: Duration::from_secs(25),
         }
     }

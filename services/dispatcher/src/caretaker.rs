@@ -81,13 +81,13 @@ async fn round(hub: &Hub, looked: &mut HashMap<CursorKey, Left>) {
         };
         match looked.get(&key).filter(|_| presence.knows_unserved(&key)) {
             Some(Left::NothingTo(seen)) if *seen == last => continue,
-            Some(Left::Until(at)) if clock::now() <= *at => continue,
+            Some(Left::Until(at)) if clock::of_log(hub) <= *at => continue,
             Some(_) | None => {}
         }
         match Box::pin(expire(hub, key, span, group.record.created_at)).await {
             Ok(None) => presence.unserved_gone(&key),
             Ok(Some((left, standing))) => {
-                let again = clock::now().plus(LOOK_AGAIN_MAX);
+                let again = clock::of_log(hub).plus(LOOK_AGAIN_MAX);
                 looked.insert(key, left.map_or(Left::NothingTo(last), |at| Left::Until(at.min(again))));
                 presence.unserved(key, standing);
             }
@@ -109,7 +109,7 @@ async fn expire(
     if Cursor::is_held(store, &key).await {
         return Ok(None);
     }
-    let mut cursor = Cursor::attach(store, key, span, since, clock::now()).await?;
+    let mut cursor = Cursor::attach(store, key, span, since, clock::of_log(hub)).await?;
     let mut round = Round { span, young: Vec::new(), young_until: None, parked: 0, expired: HashSet::new() };
     let done = Box::pin(round.take_all(hub, &mut cursor)).await;
     let standing = round.standing(&cursor);
@@ -140,7 +140,7 @@ impl Round {
     async fn take_all(&mut self, hub: &Hub, cursor: &mut Cursor) -> Result<(), store::Error> {
         while self.take_some(hub, cursor).await? {}
         // What is parked was acknowledged, and comes from nowhere but the facts.
-        let (mut parked, now) = (Vec::new(), clock::now());
+        let (mut parked, now) = (Vec::new(), clock::of_log(hub));
         let given_out: HashSet<_> = self.young.iter().map(|(event, _)| *event).collect();
         for (event, _) in cursor.again() {
             let until = event.received_at().plus(self.span);
@@ -166,7 +166,7 @@ impl Round {
         let (mut events, mut receipts) = (Vec::new(), Vec::new());
         while !cursor.is_idle() && !cursor.is_lost() {
             let happened = cursor.happens().await;
-            let now = clock::now();
+            let now = clock::of_log(hub);
             let Some(pulled) = cursor.take(happened, now).await? else { continue };
             let until = pulled.stored_at.plus(self.span);
             if now > until {
@@ -188,7 +188,7 @@ impl Round {
         if events.is_empty() {
             return Ok(());
         }
-        let (at, ending) = (clock::now(), Ending::Expired);
+        let (at, ending) = (clock::of_log(hub), Ending::Expired);
         let facts: Vec<_> =
             events.iter().map(|event| Fact::DeliveryEnded { event: *event, at, ending, reason: None }).collect();
         hub.store().facts().append(cursor.key(), &facts).await?;

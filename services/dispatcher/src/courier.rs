@@ -124,7 +124,8 @@ impl Courier {
             }
             if let Some((span, since)) = self.wanted_by() {
                 let place = self.hub.setup_place().await;
-                let attached = Box::pin(Cursor::attach(self.hub.store(), self.key, span, since, clock::now())).await;
+                let attached =
+                    Box::pin(Cursor::attach(self.hub.store(), self.key, span, since, clock::of_log(&self.hub))).await;
                 drop(place);
                 match attached {
                     Ok(cursor) => return Some(cursor),
@@ -157,7 +158,7 @@ impl Courier {
                 // Sessions come, go, and report.
                 Some(told) = rx.recv() => self.told(told),
                 // Events come; or the cursor has something to see to.
-                happened = cursor.happens() => match cursor.take(happened, clock::now()).await {
+                happened = cursor.happens() => match cursor.take(happened, clock::of_log(&self.hub)).await {
                     Ok(Some(pulled)) => self.took(cursor, pulled).await,
                     Ok(None) => {}
                     Err(error) => self.later("take an event", &error),
@@ -206,7 +207,7 @@ impl Courier {
             ToCourier::Room => {}
             ToCourier::Lost(event) => self.book.lost(event),
             ToCourier::Received(event) => {
-                self.book.note(true, clock::now());
+                self.book.note(true, clock::of_log(&self.hub));
                 self.end(event, Ending::Sent, None);
             }
             ToCourier::Finished(event, ended) => self.finished(event, ended),
@@ -220,10 +221,10 @@ impl Courier {
         }
         let Some((output, bucket)) = self.serving() else { return };
         self.book.allow(Limits::of(&output));
-        while let Some(due) = self.book.begin(clock::now()) {
+        while let Some(due) = self.book.begin(clock::of_log(&self.hub)) {
             let event = due.event();
             if let Some((ending, reason)) =
-                retry::too_late(&output, &bucket, due.attempt, due.pulled.stored_at, clock::now())
+                retry::too_late(&output, &bucket, due.attempt, due.pulled.stored_at, clock::of_log(&self.hub))
             {
                 self.end(event, ending, reason);
                 continue;
@@ -254,7 +255,7 @@ impl Courier {
     fn handed(&mut self, event: EventId, handed: Handed) {
         match handed {
             // A session that is gone tells us about all that it had.
-            Ok(key) => self.book.begun(event, key, clock::now()),
+            Ok(key) => self.book.begun(event, key, clock::of_log(&self.hub)),
             Err(NotHanded::SessionGone) => {}
             Err(NotHanded::Behind(key)) => {
                 self.withdraw(event);
@@ -288,7 +289,7 @@ impl Courier {
     fn finished(&mut self, event: EventId, ended: Ended) {
         let Some(due) = self.book.conclude(event) else { return };
         let Ended { outcome, duration_ms, reason, answer } = ended;
-        let now = clock::now();
+        let now = clock::of_log(&self.hub);
         let Some((output, bucket)) = self.configured() else {
             // Deleted meanwhile: nobody wants to know.
             let reason = Some(Reason::Deleted);
@@ -315,7 +316,7 @@ impl Courier {
 
     fn end(&mut self, event: EventId, ending: Ending, reason: Option<Reason>) {
         if self.book.conclude(event).is_some() {
-            let fact = Fact::DeliveryEnded { event, at: clock::now(), ending, reason };
+            let fact = Fact::DeliveryEnded { event, at: clock::of_log(&self.hub), ending, reason };
             self.conclusions.push(fact, None);
         }
     }
@@ -324,9 +325,9 @@ impl Courier {
     async fn concluded(&mut self, cursor: &Cursor, facts: Vec<Fact>) {
         for fact in facts {
             self.noted(&fact);
-            self.hub.metrics().note(&fact, clock::now());
+            self.hub.metrics().note(&fact, clock::of_log(&self.hub));
             let receipt = match conclusion::retry_at(&fact) {
-                Some(at) => self.book.retry(fact.event(), at, clock::now()),
+                Some(at) => self.book.retry(fact.event(), at, clock::of_log(&self.hub)),
                 None => self.book.ended(fact.event()),
             };
             self.acknowledge(cursor, receipt).await;
@@ -334,7 +335,7 @@ impl Courier {
     }
 
     async fn took(&mut self, cursor: &Cursor, pulled: Pulled) {
-        let receipt = self.book.take(pulled, clock::now());
+        let receipt = self.book.take(pulled, clock::of_log(&self.hub));
         self.acknowledge(cursor, receipt).await;
     }
 
@@ -347,7 +348,7 @@ impl Courier {
 
     async fn still_working(&mut self, cursor: &mut Cursor) {
         if cursor.is_shared() {
-            match cursor.look_again(clock::now()).await {
+            match cursor.look_again(clock::of_log(&self.hub)).await {
                 Ok(()) => self.adopt(cursor),
                 Err(error) => self.later("read the facts of others", &error),
             }
@@ -363,7 +364,7 @@ impl Courier {
     async fn rebuild(&mut self, cursor: &mut Cursor) {
         let Some((span, since)) = self.wanted_by() else { return };
         let place = self.hub.setup_place().await;
-        let rebuilt = Box::pin(cursor.rebuild(span, since, clock::now())).await;
+        let rebuilt = Box::pin(cursor.rebuild(span, since, clock::of_log(&self.hub))).await;
         drop(place);
         match rebuilt {
             Ok(()) => {
@@ -389,7 +390,7 @@ impl Courier {
 
     /// When something is to be done even if nothing happens: a retry is due, or a pause is over.
     fn next_at(&self) -> Option<Instant> {
-        let (now, wall) = (Instant::now(), clock::now());
+        let (now, wall) = (Instant::now(), clock::of_log(&self.hub));
         let wait = self.book.next_at(wall).map(|at| at.since(wall));
         let pause = Some(self.pause).filter(|at| *at > now);
         wait.map(|wait| now + wait).into_iter().chain(pause).min()

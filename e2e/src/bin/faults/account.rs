@@ -41,6 +41,8 @@ pub(crate) struct Figures {
     pub(crate) accept_gap: Duration,
     /// The longest time in which nothing arrived in some lane.
     pub(crate) arrival_gap: Duration,
+    /// The longest that a webhook took from its acceptance to its first arrival.
+    pub(crate) delay: Duration,
 }
 
 impl AddAssign for Figures {
@@ -55,6 +57,7 @@ impl AddAssign for Figures {
         self.foreign += other.foreign;
         self.accept_gap = self.accept_gap.max(other.accept_gap);
         self.arrival_gap = self.arrival_gap.max(other.arrival_gap);
+        self.delay = self.delay.max(other.delay);
     }
 }
 
@@ -70,18 +73,25 @@ pub(crate) fn figures(lanes: &[Lane], marks: &[Instant], end: Instant) -> Vec<Fi
     all
 }
 
-fn of_lane(lane: &Lane, marks: &[Instant], end: Instant) -> Vec<Figures> {
+/// As [`figures`], of one lane.
+pub(crate) fn of_lane(lane: &Lane, marks: &[Instant], end: Instant) -> Vec<Figures> {
     let mut all = vec![Figures::default(); marks.len()];
     let at = |time: Instant| marks.partition_point(|mark| *mark <= time).saturating_sub(1);
     let notes = lane.notes();
-    let came: BTreeSet<u64> = notes.arrivals.iter().map(|arrival| arrival.number).collect();
+    let mut came = BTreeMap::new();
+    for arrival in &notes.arrivals {
+        came.entry(arrival.number).or_insert(arrival.at);
+    }
     let mut accepts = Vec::new();
     for answer in &notes.answers {
         let figures = &mut all[at(answer.at)];
         match answer.told {
             Told::Accepted => {
                 figures.accepted += 1;
-                figures.missing += usize::from(!came.contains(&answer.number));
+                match came.get(&answer.number) {
+                    Some(at) => figures.delay = figures.delay.max(at.saturating_duration_since(answer.at)),
+                    None => figures.missing += 1,
+                }
                 accepts.push(answer.at);
             }
             Told::Refused => figures.refused += 1,

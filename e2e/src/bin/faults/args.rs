@@ -26,6 +26,10 @@ pub(crate) struct Args {
     /// Also faults that take minutes each.
     #[arg(long)]
     pub(crate) long: bool,
+    /// A directory with `relay-server` and `relay` of an earlier version, to run beside this one;
+    /// `cargo xtask faults --previous REV` builds it.
+    #[arg(long)]
+    pub(crate) previous: Option<PathBuf>,
     /// Writes the report into this file, between its marks.
     #[arg(long)]
     pub(crate) write: Option<PathBuf>,
@@ -51,6 +55,9 @@ impl Args {
     /// The command that does the same again.
     pub(crate) fn command(&self) -> String {
         let mut text = "cargo xtask faults".to_owned();
+        if self.previous.is_some() {
+            text += " --previous REV";
+        }
         text += &format!(" --seed {} --minutes {}", self.seed, self.minutes);
         if !self.only.is_empty() {
             text += &format!(" --only {}", self.only.join(","));

@@ -1,6 +1,6 @@
 //! A lane: a bucket with its senders and its destination, and notes of all that was sent and came.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -118,14 +118,6 @@ impl Lane {
     /// How many webhooks were accepted so far.
     pub(crate) fn accepted(&self) -> usize {
         self.notes().answers.iter().filter(|answer| answer.told == Told::Accepted).count()
-    }
-
-    /// How many webhooks were accepted and have not come.
-    pub(crate) fn missing(&self) -> usize {
-        let notes = self.notes();
-        let came: BTreeSet<u64> = notes.arrivals.iter().map(|arrival| arrival.number).collect();
-        let accepted = notes.answers.iter().filter(|answer| answer.told == Told::Accepted);
-        accepted.filter(|answer| !came.contains(&answer.number)).count()
     }
 
     /// Its notes.

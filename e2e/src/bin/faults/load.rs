@@ -15,6 +15,8 @@ use crate::lane::{Answered, Lane, Notes, Told, lock};
 /// How many send to each lane, and how long each waits from one webhook to the next.
 const SENDERS: u64 = 2;
 const PAUSE: Duration = Duration::from_millis(40);
+/// After so many webhooks a sender returns to the ingress that it began with.
+const HOME_EVERY: u64 = 32;
 /// How long a sender waits before it sends the same webhook again.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -28,6 +30,8 @@ pub(crate) struct Load {
 /// ingress, as a balancer would.
 struct Sender {
     callers: Vec<Caller>,
+    /// Which ingress is its own, and which one it calls.
+    home: usize,
     turn: usize,
     input: InputId,
     notes: Arc<Mutex<Notes>>,
@@ -43,7 +47,8 @@ impl Load {
             for sender in 0..SENDERS {
                 let sender = Sender {
                     callers: callers(),
-                    turn: usize::try_from(sender).unwrap_or(0),
+                    home: usize::try_from(sender).unwrap_or(0),
+                    turn: 0,
                     input: lane.bucket.input,
                     notes: lane.notes.clone(),
                     next: lane.first_number(sender),
@@ -73,6 +78,9 @@ impl Sender {
         while !*self.stop.borrow() {
             beat.tick().await;
             let number = self.next;
+            if number.is_multiple_of(HOME_EVERY) {
+                self.turn = self.home;
+            }
             self.next += 1;
             lock(&self.notes).is_next(self.next);
             while !self.try_once(number).await && !*self.stop.borrow() {

@@ -82,14 +82,14 @@ fn write_outcome(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let minutes = outcome.lasted.as_secs_f32() / 60.0;
     writeln!(out, "### {}\n", outcome.setting.title())?;
     writeln!(out, "{} faults in {minutes:.1} minutes.\n", outcome.happened.len())?;
-    if let Some(failure) = &outcome.failure {
-        writeln!(out, "**The run ended early.** {failure}\n")?;
+    for failure in &outcome.failures {
+        writeln!(out, "**Not as it must be:** {failure}.\n")?;
     }
     writeln!(
         out,
         "| fault | times | accepted | refused | unreachable | unknown | missing | duplicates | inversions | foreign | \
-         longest without an accept | longest without a delivery | works again after, at most |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|---|"
+         longest without an accept | longest without a delivery | longest delay | works again after, at most |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
     )?;
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let mut sum = Row::default();
@@ -120,7 +120,7 @@ fn write_row(out: &mut String, name: &str, row: &Row) -> std::fmt::Result {
     let Row { times, sum, recovery, .. } = row;
     writeln!(
         out,
-        "| {name} | {times} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+        "| {name} | {times} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         sum.accepted,
         sum.refused,
         sum.unreachable,
@@ -131,6 +131,7 @@ fn write_row(out: &mut String, name: &str, row: &Row) -> std::fmt::Result {
         sum.foreign,
         seconds(sum.accept_gap),
         seconds(sum.arrival_gap),
+        seconds(sum.delay),
         seconds(*recovery),
     )
 }
@@ -138,13 +139,13 @@ fn write_row(out: &mut String, name: &str, row: &Row) -> std::fmt::Result {
 fn write_ledgers(out: &mut String, ledgers: &[Ledger]) -> std::fmt::Result {
     writeln!(
         out,
-        "\n| lane | accepted | tried, not accepted | events in the log | sent | failed | rejected | expired | pending | lost | closes |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|"
+        "\n| lane | accepted | tried, not accepted | events in the log | sent | failed | rejected | expired | pending | lost | duplicates | inversions | closes |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|"
     )?;
     for ledger in ledgers {
         writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             ledger.lane,
             ledger.accepted,
             ledger.not_accepted,
@@ -155,6 +156,8 @@ fn write_ledgers(out: &mut String, ledgers: &[Ledger]) -> std::fmt::Result {
             ledger.expired,
             ledger.pending(),
             ledger.lost(),
+            ledger.duplicates,
+            ledger.inversions,
             if ledger.closes() { "yes" } else { "**no**" },
         )?;
     }

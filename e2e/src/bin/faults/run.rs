@@ -35,8 +35,8 @@ pub(crate) struct Outcome {
     pub(crate) not_run: Vec<(&'static str, String)>,
     /// One for each lane.
     pub(crate) ledgers: Vec<Ledger>,
-    /// What went wrong with the run itself.
-    pub(crate) failure: Option<String>,
+    /// Faults after which something was not as it must be.
+    pub(crate) failures: Vec<String>,
 }
 
 /// The account of one lane.
@@ -56,6 +56,10 @@ pub(crate) struct Ledger {
     pub(crate) expired: usize,
     /// Accepted webhooks that did not arrive.
     pub(crate) missing: usize,
+    /// Arrivals of an event that had arrived before.
+    pub(crate) duplicates: usize,
+    /// First arrivals of a number after a higher one of the same sender.
+    pub(crate) inversions: usize,
 }
 
 impl Ledger {
@@ -125,7 +129,7 @@ async fn one(setting: Setting, known: &[Fault], args: &Args, settings: usize) ->
     let mut stage = Stage::set(setting).await?;
     let began = Instant::now();
     let mut happened = Vec::new();
-    let mut failure = None;
+    let mut failures = Vec::new();
     for (fault, mut dice) in Schedule::new(possible.clone(), args.seed) {
         if began.elapsed() > args.span(settings) {
             break;
@@ -133,17 +137,19 @@ async fn one(setting: Setting, known: &[Fault], args: &Args, settings: usize) ->
         stage.broker.until_current().await?;
         stage.goes_on(BETWEEN).await?;
         let fault_began = Instant::now();
-        let recovered = match fault.befall(&mut stage, &mut dice).await {
-            Ok(()) => stage.until_passing().await,
-            Err(error) => Err(error),
-        };
-        let remarks = stage.take_remarks();
-        let harmed = fault_began.elapsed();
-        let recovery = *recovered.as_ref().unwrap_or(&harmed);
+        let harmed = fault.befall(&mut stage, &mut dice, args).await;
+        if let Err(error) = &harmed {
+            failures.push(format!("`{}`: {error:#}", fault.name));
+            stage.mend().await?;
+        }
+        let passing = stage.until_passing().await;
+        let recovery = *passing.as_ref().unwrap_or(&fault_began.elapsed());
+        let mut remarks = stage.take_remarks();
+        remarks.extend(harmed.err().map(|error| format!("FAILED: {error:#}")));
         say(&format!("{:<24} works again after {:.1} s {}", fault.name, recovery.as_secs_f32(), remarks.join("; ")));
         happened.push(Happened { name: fault.name, began: fault_began, recovery, remarks });
-        if let Err(error) = recovered {
-            failure = Some(format!("{}: {error:#}", fault.name));
+        if let Err(error) = passing {
+            failures.push(format!("after `{}`: {error:#}", fault.name));
             break;
         }
     }
@@ -158,7 +164,7 @@ async fn one(setting: Setting, known: &[Fault], args: &Args, settings: usize) ->
     }
     let marks: Vec<_> = happened.iter().map(|one| one.began).collect();
     let figures = account::figures(&stage.lanes, &marks, began + lasted);
-    Ok(Outcome { setting, lasted, happened: happened.into_iter().zip(figures).collect(), not_run, ledgers, failure })
+    Ok(Outcome { setting, lasted, happened: happened.into_iter().zip(figures).collect(), not_run, ledgers, failures })
 }
 
 /// Waits until everything has arrived and the log says how it ended, and adds up.
@@ -185,6 +191,8 @@ async fn read(log: &Log, lane: &Lane) -> Result<Ledger> {
     let endings = log.endings(lane.bucket.id, lane.output).await?;
     let ended = |how: Ending| endings.values().filter(|ending| **ending == how).count();
     let told = |told: &[Told]| lane.notes().answers.iter().filter(|answer| told.contains(&answer.told)).count();
+    let now = Instant::now();
+    let figures: Figures = account::of_lane(lane, &[now], now).into_iter().next().unwrap_or_default();
     Ok(Ledger {
         lane: lane.bucket.name.clone(),
         accepted: told(&[Told::Accepted]),
@@ -194,7 +202,9 @@ async fn read(log: &Log, lane: &Lane) -> Result<Ledger> {
         failed: ended(Ending::Failed),
         rejected: ended(Ending::Rejected),
         expired: ended(Ending::Expired),
-        missing: lane.missing(),
+        missing: figures.missing,
+        duplicates: figures.duplicates,
+        inversions: figures.inversions,
     })
 }
 
@@ -211,9 +221,7 @@ fn copy_logs(from: &Path, to: &Path) -> Result<()> {
 fn verdict(outcomes: &[Outcome]) -> Result<()> {
     for outcome in outcomes {
         let title = outcome.setting.title();
-        if let Some(failure) = &outcome.failure {
-            anyhow::bail!("{title}: {failure}");
-        }
+        ensure!(outcome.failures.is_empty(), "{title}: {}", outcome.failures.join("; "));
         let foreign: usize = outcome.happened.iter().map(|(_, figures)| figures.foreign).sum();
         ensure!(foreign == 0, "{title}: {foreign} webhooks came where they must not");
         for ledger in &outcome.ledgers {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use e2e::wait::{holds, until, until_within};
-use e2e::{Agent, Cluster, Link, Log, Process, Server, World};
+use e2e::{Agent, Api, Cluster, Link, Log, Process, Server, World};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use serde_json::json;
@@ -45,6 +45,7 @@ pub(crate) struct Stage {
     pub(crate) broker: Broker,
     /// What the fault at hand wants to be said of it.
     remarks: Vec<String>,
+    serial: usize,
     pub(crate) world: World,
 }
 
@@ -79,7 +80,10 @@ impl Stage {
         {
             // What it may have is in its token: it asks for everything.
             let token = api.make_token(json!({"scopes": {"buckets": [bucket]}})).await?;
-            let link = Link::to(dispatchers.iter().map(Server::address).collect()).await?;
+            let mut addresses: Vec<_> = dispatchers.iter().map(Server::address).collect();
+            // Not all begin with the same one.
+            addresses.rotate_left(links.len() % COPIES);
+            let link = Link::to(addresses).await?;
             let plan = world.agent(name).token(&token).servers(&dispatchers[0], &apis[0]);
             agents.push(plan.env("RELAY_GRPC_API_ADDRESS", &link.url()).serves_all().group(bucket).start()?);
             links.push(link);
@@ -96,6 +100,7 @@ impl Stage {
             apis,
             broker,
             remarks: Vec::new(),
+            serial: 0,
             world,
         };
         stage.until_passing().await?;
@@ -123,14 +128,18 @@ impl Stage {
         Ok(())
     }
 
-    /// Chooses one of a kind.
-    pub(crate) fn one_of(&self, kind: Kind, dice: &mut SmallRng) -> usize {
-        let count = match kind {
+    /// How many there are of a kind.
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        match kind {
             Kind::Agent => self.agents.len(),
             Kind::Nats => self.broker.count(),
             Kind::Ingress | Kind::Dispatcher | Kind::Auth | Kind::Api => COPIES,
-        };
-        dice.random_range(0..count)
+        }
+    }
+
+    /// Chooses one of a kind.
+    pub(crate) fn one_of(&self, kind: Kind, dice: &mut SmallRng) -> usize {
+        dice.random_range(0..self.count(kind))
     }
 
     /// The process of one.
@@ -142,6 +151,29 @@ impl Stage {
         }
     }
 
+    fn process_mut(&mut self, kind: Kind, number: usize) -> &mut Process {
+        match kind {
+            Kind::Agent => self.agents[number].process_mut(),
+            Kind::Nats => self.broker.node(number).process_mut(),
+            Kind::Ingress | Kind::Dispatcher | Kind::Auth | Kind::Api => self.server(kind, number).process_mut(),
+        }
+    }
+
+    /// Has everyone run again, whatever a fault that failed has left.
+    pub(crate) async fn mend(&mut self) -> Result<()> {
+        for kind in [Kind::Nats, Kind::Auth, Kind::Api, Kind::Ingress, Kind::Dispatcher, Kind::Agent] {
+            for number in 0..self.count(kind) {
+                let process = self.process_mut(kind, number);
+                if process.is_running()? {
+                    process.go_on()?;
+                } else {
+                    self.start_again(kind, number).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Kills one.
     pub(crate) async fn kill(&mut self, kind: Kind, number: usize) -> Result<()> {
         match kind {
@@ -149,6 +181,15 @@ impl Stage {
             Kind::Nats => self.broker.node(number).kill().await,
             Kind::Ingress | Kind::Dispatcher | Kind::Auth | Kind::Api => self.server(kind, number).kill().await,
         }
+    }
+
+    /// Asks one to stop (SIGTERM), and waits until it has ended.
+    pub(crate) async fn stop(&mut self, kind: Kind, number: usize) -> Result<()> {
+        let process = self.process_mut(kind, number);
+        process.terminate()?;
+        let status = process.exit().await?;
+        ensure!(kind == Kind::Nats || status.success(), "{kind:?} {number} was asked to stop and ended with {status}");
+        Ok(())
     }
 
     /// Starts one again that has ended.
@@ -167,6 +208,17 @@ impl Stage {
             Broker::One(_) => Ok(0),
             Broker::Three(cluster) => Cluster::server_of_cursor(cluster, lane.output).await,
         }
+    }
+
+    /// The REST API, as the owner of everything.
+    pub(crate) fn api(&self) -> Result<Api> {
+        self.apis[0].api()
+    }
+
+    /// A number that no other fault has.
+    pub(crate) fn serial(&mut self) -> usize {
+        self.serial += 1;
+        self.serial
     }
 
     /// What is in NATS.
@@ -190,7 +242,8 @@ impl Stage {
         std::mem::replace(&mut self.load, nobody).stop().await
     }
 
-    fn server(&mut self, kind: Kind, number: usize) -> &mut Server {
+    /// One of the services; an API for what is none.
+    pub(crate) fn server(&mut self, kind: Kind, number: usize) -> &mut Server {
         match kind {
             Kind::Ingress => &mut self.ingresses[number],
             Kind::Dispatcher => &mut self.dispatchers[number],

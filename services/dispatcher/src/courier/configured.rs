@@ -29,7 +29,9 @@ impl Courier {
     pub(super) fn wanted_by(&self) -> Option<(Duration, UnixMs)> {
         let directory = self.hub.store().directory();
         let (output, bucket) = self.configured()?;
-        let since = directory.group(self.key.output, self.key.group).map_or_else(clock::now, |g| g.record.created_at);
+        let since = directory
+            .group(self.key.output, self.key.group)
+            .map_or_else(|| clock::of_log(&self.hub), |g| g.record.created_at);
         Some((retry::span(&output, &bucket), since))
     }
 }

@@ -28,7 +28,7 @@ impl Courier {
         if self.reading.is_some() || self.is_held_up() || self.serving().is_none() {
             return;
         }
-        if let Some((event, parked)) = self.book.parked_due(clock::now()) {
+        if let Some((event, parked)) = self.book.parked_due(clock::of_log(&self.hub)) {
             let (store, key) = (self.hub.store().clone(), self.key);
             let reading: Doing<Read> =
                 Box::pin(async move { store.events().at(key.bucket, key.ephemeral, parked.place).await });
@@ -40,11 +40,12 @@ impl Courier {
     pub(super) fn read(&mut self, event: EventId, read: Read) {
         match read {
             // After a loss of what was in memory, another event lies in its place.
-            Ok(Some(stored)) if stored.event == event => self.book.unpark(pulled(stored), clock::now()),
+            Ok(Some(stored)) if stored.event == event => self.book.unpark(pulled(stored), clock::of_log(&self.hub)),
             // It may have been given out again meanwhile, and be at hand.
             Ok(_) if !self.book.forget_parked(event) => {}
             Ok(_) => {
-                let fact = Fact::DeliveryEnded { event, at: clock::now(), ending: Ending::Expired, reason: None };
+                let fact =
+                    Fact::DeliveryEnded { event, at: clock::of_log(&self.hub), ending: Ending::Expired, reason: None };
                 self.conclusions.push(fact, None);
             }
             Err(error) => self.later("read an event again", &error),

@@ -113,6 +113,10 @@ impl Served {
                 change = self.changes.recv() => self.changed(change).await,
                 // Both sides show that they are alive.
                 _ = heartbeat.tick() => self.beat(),
+                // The agent has not.
+                () = sleep_until(self.heard + 2 * HEARTBEAT) => {
+                    Err(Status::deadline_exceeded("nothing was heard for two heartbeats"))
+                }
                 // The session token is half through its time.
                 () = sleep_until(self.renew_at) => self.renew().await,
                 // The dispatcher is about to stop.
@@ -169,9 +173,6 @@ impl Served {
     }
 
     fn beat(&self) -> Result<(), Status> {
-        if self.heard.elapsed() > 2 * HEARTBEAT {
-            return Err(Status::deadline_exceeded("nothing was heard for two heartbeats"));
-        }
         // When the queue to the agent is full it hears from us anyway, once it reads.
         let _ = self.line.try_send(Ok(message(Message::Heartbeat(v1::Heartbeat {}))));
         Ok(())
