@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tokio::process::Command;
 
 use crate::api::Token;
+use crate::netns::Namespace;
 use crate::process::Process;
 use crate::programs;
 use crate::server::{Server, clean_environment};
@@ -103,10 +104,25 @@ impl Plan {
         Ok(Agent { plan: self, process })
     }
 
+    /// Starts it inside a namespace.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start_in(self, namespace: &Namespace) -> anyhow::Result<Agent> {
+        let process = self.run(namespace.command(&self.path()?))?;
+        Ok(Agent { plan: self, process })
+    }
+
     fn spawn(&self) -> anyhow::Result<Process> {
+        self.run(Command::new(self.path()?))
+    }
+
+    fn path(&self) -> anyhow::Result<PathBuf> {
+        self.program.clone().map_or_else(|| programs::of_workspace("relay"), Ok)
+    }
+
+    fn run(&self, mut command: Command) -> anyhow::Result<Process> {
         std::fs::create_dir_all(&self.home)?;
-        let program = self.program.clone().map_or_else(|| programs::of_workspace("relay"), Ok);
-        let mut command = Command::new(program?);
         clean_environment(&mut command, &self.home);
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value))).current_dir(&self.home);
         Process::start(&self.name, command, &self.logs)

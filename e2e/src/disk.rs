@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::linux::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -89,6 +90,15 @@ impl Disk {
         &self.dir
     }
 
+    /// The major and minor number of the device that it is.
+    ///
+    /// # Errors
+    /// When it is not mounted.
+    pub fn device(&self) -> anyhow::Result<(u32, u32)> {
+        let device = fs::metadata(&self.dir)?.st_dev();
+        Ok((rustix::fs::major(device), rustix::fs::minor(device)))
+    }
+
     /// Cuts its power: from now on every access fails, and what was not flushed is gone. Mount it
     /// again when nobody uses it any more.
     ///
@@ -121,7 +131,11 @@ impl Drop for Mount {
     }
 }
 
-fn run(command: &mut Command) -> anyhow::Result<()> {
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it is missing or fails; the message holds what it said.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("run {name}"))?;
     ensure!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr).trim());

@@ -44,6 +44,11 @@ impl Ledger {
         self.accepted.len()
     }
 
+    /// How many were not.
+    pub fn not_accepted(&self) -> usize {
+        self.not_accepted
+    }
+
     /// Adds another caller's notes.
     pub fn merge(&mut self, other: Self) {
         self.accepted.extend(other.accepted);

@@ -72,7 +72,15 @@ impl Link {
     /// # Errors
     /// Those of the operating system.
     pub async fn to(servers: Vec<SocketAddr>) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::at(Ipv4Addr::LOCALHOST, servers).await
+    }
+
+    /// The same at another address of this machine.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub async fn at(host: Ipv4Addr, servers: Vec<SocketAddr>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((host, 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared { servers: Mutex::new(servers), way: Mutex::new(Way::open()) });
         let running = tokio::spawn(accept(listener, shared.clone()));

@@ -48,6 +48,8 @@ mod fidelity;
 #[cfg(test)]
 mod fidelity_forms;
 #[cfg(test)]
+mod flipped_bits;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod handshakes;

@@ -1,7 +1,10 @@
 //! A trial: a fault that needs a machine prepared for it, and so a relay of its own.
 
 mod disk_full;
+mod memory;
+mod network;
 mod power;
+mod slow_disk;
 mod traffic;
 
 use anyhow::{Result, ensure};
@@ -27,6 +30,9 @@ enum Which {
     PowerOne,
     PowerThree,
     PowerFast,
+    Memory,
+    SlowDisk,
+    Network,
 }
 
 /// How a trial ended.
@@ -45,6 +51,9 @@ pub(crate) fn all() -> Vec<Trial> {
         one("power-one", "the machine of one nats-server loses power, `--durability always`", Which::PowerOne),
         one("power-three", "three nats-servers lose power at once, `--durability always`", Which::PowerThree),
         one("power-fast", "for comparison: one loses power, `--durability fast`", Which::PowerFast),
+        one("memory", "an ingress that may take 256 MiB gets a hundred bodies of 10 MiB at once", Which::Memory),
+        one("slow-disk", "the disk of a nats-server takes 5 writes a second for 20 s", Which::SlowDisk),
+        one("network", "an agent behind 1 Mbit/s, whose cable is pulled for 30 s", Which::Network),
     ]
 }
 
@@ -73,6 +82,9 @@ impl Which {
             Self::PowerOne => power::one().await,
             Self::PowerThree => power::three().await,
             Self::PowerFast => power::fast().await,
+            Self::Memory => memory::run().await,
+            Self::SlowDisk => slow_disk::run().await,
+            Self::Network => network::run().await,
         }
     }
 }
