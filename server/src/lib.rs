@@ -8,7 +8,7 @@
 //! - [`nats`] is the broker that is started when none is named.
 //! - [`acme`] orders certificates for domains.
 //! - [`data_dir`], [`master_key`], [`admin`], [`certs`] and [`tls`] are what the process keeps.
-//! - [`metrics`] says what the process counts.
+//! - [`metrics`] says what the process counts, [`panics`] counts what must not happen.
 //! - [`echo`] and [`ask`] are small programs for trying things and for health checks.
 //!
 //! The roles know nothing of each other: what they share is the store.
@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod nats;
 pub mod options;
 pub mod out;
+pub mod panics;
 pub mod readiness;
 mod server;
 mod tasks;

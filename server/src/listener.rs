@@ -7,14 +7,17 @@
 //! - `timed` is a byte stream that fails when the caller is too slow.
 //! - `sniff` tells HTTP/1 from HTTP/2 by the first bytes, with TLS and without.
 //! - `connection` serves one connection with hyper, through the ingress's head tap.
+//! - `frames` and `streams` limit what a caller can make of HTTP/2.
 //! - [`App`] answers requests.
 //!
 //! Limits on bodies are not here: whoever reads a body knows how long it may be.
 
 mod connection;
+mod frames;
 mod limits;
 mod slots;
 mod sniff;
+mod streams;
 mod timed;
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};

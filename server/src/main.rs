@@ -11,6 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::cli::{self, Cli, Command};
 use server::listener::{Limits, Listener};
 use server::options::{LogFormat, Options};
+use server::panics::Panics;
 use server::{Server, ask, certs, echo, nats, out};
 use telemetry::trace::Traces;
 use telemetry::{Stop, log};
@@ -59,11 +60,12 @@ fn serve(args: cli::Serve) -> anyhow::Result<ExitCode> {
     let runtime = many_threads()?;
     let traces = runtime.block_on(async { Traces::from_env("relay-server") })?;
     log::start(format, &args.log, &traces).context("--log")?;
+    let panics = Panics::watch();
     let options = Options::from_cli(args)?;
     allow_files(&options.limits);
     let outcome = runtime.block_on(async {
         let stop = Stop::new();
-        let server = Server::new(options).run(stop.clone());
+        let server = Server::new(options, panics).run(stop.clone());
         let mut server = std::pin::pin!(server);
         tokio::select! {
             // It could not start, or a part of it ended.

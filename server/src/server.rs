@@ -26,6 +26,7 @@ use crate::front::{Front, Services};
 use crate::listener::{Limits, Listener};
 use crate::metrics::{self, Metrics, Requests};
 use crate::options::{self, Durability, MasterKeySource, Nats, Options, Role};
+use crate::panics::Panics;
 use crate::readiness::Readiness;
 use crate::tasks::Group;
 use crate::tls::Certificates;
@@ -40,6 +41,7 @@ const LOGS_FILE: &str = "logs.sqlite";
 #[derive(Debug)]
 pub struct Server {
     options: Options,
+    panics: Panics,
 }
 
 /// The tasks of a running server, in the order in which they are stopped.
@@ -51,9 +53,9 @@ struct Groups {
 }
 
 impl Server {
-    /// A server with these options. Nothing happens yet.
-    pub fn new(options: Options) -> Self {
-        Self { options }
+    /// A server with these options, that says how many panics were noted. Nothing happens yet.
+    pub fn new(options: Options, panics: Panics) -> Self {
+        Self { options, panics }
     }
 
     /// Serves until told to stop, then lets the work under way finish.
@@ -102,6 +104,7 @@ impl Server {
 
         // From here on /livez and /readyz answer, and everyone else is told to come again.
         let mut registry = metrics::registry(readiness.clone());
+        self.panics.register(&mut registry);
         let front = Front::new(readiness.clone(), Requests::new(&mut registry));
         let listener = Listener::new(front.clone(), tls, options.limits.clone());
         let listener_stop = groups.front.stop();

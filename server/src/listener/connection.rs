@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,18 +10,21 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use ingress::{HEAD_BYTES_MAX, HEADER_LINES_MAX, HeadTap};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ingress::{HEAD_BYTES_MAX, HEADER_LINES_MAX, HeadTap, RawHead};
 use telemetry::Stop;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::sniff::{Prefixed, Protocol, sniff};
+use super::frames::Counted;
+use super::sniff::{PREFACE, Prefixed, Protocol, sniff};
+use super::streams::{Streams, Taken};
 use super::timed::{Pulse, Timed};
 use super::{App, Held, Limits, Peer};
 use crate::acme;
@@ -97,7 +101,7 @@ where
         let (app, pulse) = (app.clone(), pulse.clone());
         async move {
             let response = match head {
-                Ok(head) => app.call(request, head, peer).await,
+                Ok(head) => answer(&app, request, head, peer).await,
                 Err(refusal) => refusal.response().map(Body::new),
             };
             // A connection that speaks another protocol from now on is never idle.
@@ -139,23 +143,42 @@ where
     pulse.busy();
     let service = service_fn(move |request: Request<Incoming>| {
         let app = app.clone();
-        async move { Ok::<_, Infallible>(app.call(request, None, peer).await) }
+        async move { Ok::<_, Infallible>(answer(&app, request, None, peer).await.map(Taken::new)) }
     });
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let streams = Streams::new(limits.write_stall_max);
+    let connection = http2::Builder::new(streams.clone())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams_max)
         .max_header_list_size(limits.header_list_bytes_max)
         .keep_alive_interval(limits.ping_every)
         .keep_alive_timeout(limits.pong_max)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Counted::new(stream, PREFACE.len())), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // The connection ended by itself.
         ended = connection.as_mut() => return ended,
+        // Nothing has been asked for in a while: a caller who only answers pings holds no place.
+        () = streams.idle_for(limits.idle_max) => {
+            connection.as_mut().graceful_shutdown();
+            return tokio::time::timeout(limits.pong_max, connection).await.unwrap_or(Ok(()));
+        }
         // New streams are refused with GOAWAY, those under way go on.
         () = stop.given() => connection.as_mut().graceful_shutdown(),
     }
     connection.await
+}
+
+/// The answer to a request. A fault of ours ends no more than this request.
+async fn answer<A: App>(app: &A, request: Request<Incoming>, head: Option<RawHead>, peer: Peer) -> Response<Body> {
+    match AssertUnwindSafe(app.call(request, head, peer)).catch_unwind().await {
+        Ok(response) => response,
+        // The hook of `panics` has said where it was, and counted it.
+        Err(_) => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+    }
 }
 
 /// The body of an HTTP/1 answer. hyper drops it when all of it is out, and then the connection is

@@ -22,9 +22,11 @@ pub struct Limits {
     pub head_max: Duration,
     /// From an answer to the first byte of the next request on the same HTTP/1 connection: 75 s,
     /// longer than the 60 s after which common load balancers close an idle connection. The side
-    /// that sends requests should be the one that closes.
+    /// that sends requests should be the one that closes. Likewise from the end of the last stream of
+    /// an HTTP/2 connection to the next: an agent always has one.
     pub idle_max: Duration,
-    /// How long an answer may be stuck because the caller takes nothing of it: 30 s.
+    /// How long an answer may be stuck because the caller takes nothing of it: 30 s. The connection
+    /// is closed, or the stream reset where it is the window of an HTTP/2 stream that is empty.
     pub write_stall_max: Duration,
     /// HTTP/2: streams of one connection at a time: 128. An agent uses one, a proxy one for each
     /// request under way.

@@ -49,6 +49,7 @@ impl App for TestApp {
                 Response::new(Body::from("held"))
             }
             "/endless" => Response::new(Body::new(Endless(self.seen.clone()))),
+            "/panic" => panic!("as the test wants it"),
             _ => {
                 let head = head.map(|head| String::from_utf8_lossy(&head.target).into_owned());
                 Response::new(Body::from(format!("{head:?} {:?} tls={}", request.version(), peer.is_tls)))

@@ -19,15 +19,106 @@ where
 
 /// Asks for `/two` over HTTP/2 on a stream.
 async fn ask_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> String {
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-    let driver = tokio::spawn(connection);
-    let request = Request::get("http://localhost/two").body(Empty::<Bytes>::new()).unwrap();
-    let answer = sender.send_request(request).await.unwrap();
+    let (mut sender, driver) = open_http2(stream).await;
+    let answer = sender.send_request(get_http2("/two")).await.unwrap();
     assert_eq!(answer.status(), 200);
     let answer = text(answer.into_body()).await;
     driver.abort();
     answer
+}
+
+type Http2 = hyper::client::conn::http2::SendRequest<Empty<Bytes>>;
+
+async fn open_http2<S>(stream: S) -> (Http2, JoinHandle<hyper::Result<()>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+fn get_http2(path: &str) -> Request<Empty<Bytes>> {
+    Request::get(format!("http://localhost{path}")).body(Empty::new()).unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_of_which_nothing_is_taken_is_reset_and_the_others_go_on() {
+    let mut server = Running::start(Limits { write_stall_max: Duration::from_millis(150), ..limits() }).await;
+    let (mut sender, driver) = open_http2(server.connect().await).await;
+    // It is not read: its window is empty soon.
+    let stalled = sender.send_request(get_http2("/endless")).await.unwrap();
+    server.sees("end of /endless").await;
+    assert_eq!(sender.send_request(get_http2("/two")).await.unwrap().status(), 200);
+    assert!(stalled.into_body().collect().await.is_err());
+    driver.abort();
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_for_us_is_not_reset() {
+    let mut server = Running::start(Limits { write_stall_max: Duration::from_millis(50), ..limits() }).await;
+    let (mut sender, driver) = open_http2(server.connect().await).await;
+    let stalled = sender.send_request(get_http2("/endless")).await.unwrap();
+    let held = sender.send_request(get_http2("/held"));
+    let held = tokio::spawn(held);
+    server.sees("end of /endless").await;
+    server.release.send(true).unwrap();
+    assert_eq!(held.await.unwrap().unwrap().status(), 200);
+    drop(stalled);
+    driver.abort();
+}
+
+#[tokio::test]
+async fn an_http2_connection_without_streams_is_closed_when_idle_for_too_long() {
+    let mut server = Running::start(Limits { idle_max: Duration::from_millis(150), ..limits() }).await;
+    let (mut sender, driver) = open_http2(server.connect().await).await;
+    let held = tokio::spawn(sender.send_request(get_http2("/held")));
+    server.sees("/held").await;
+    // Another one is closed meanwhile; this has a stream.
+    let (_idle, ended) = open_http2(server.connect().await).await;
+    ended.await.unwrap().unwrap();
+    server.release.send(true).unwrap();
+    assert_eq!(text(held.await.unwrap().unwrap().into_body()).await, "held");
+    driver.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_stops_in_the_middle_is_a_dead_connection() {
+    let short = Duration::from_millis(100);
+    let server = Running::start(Limits { ping_every: short, pong_max: short, ..limits() }).await;
+    let mut stream = server.connect().await;
+    // Headers that go on in a frame which never comes: nothing else may stand between them, so that
+    // no ping can be answered.
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let headers = [0, 0, 1, 1, 0, 0, 0, 0, 1, 0x82];
+    let start = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &settings, &headers].concat();
+    stream.write_all(&start).await.unwrap();
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_request_and_nothing_else() {
+    let server = Running::start(limits()).await;
+    let (mut sender, driver) = open_http2(server.connect().await).await;
+    assert_eq!(sender.send_request(get_http2("/panic")).await.unwrap().status(), 500);
+    assert_eq!(sender.send_request(get_http2("/two")).await.unwrap().status(), 200);
+    driver.abort();
+    let mut stream = server.connect().await;
+    let answer = ask(&mut stream, "GET /panic HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    ask(&mut stream, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "tls=false").await;
+}
+
+#[tokio::test]
+async fn a_flood_of_pings_ends_the_connection() {
+    let server = Running::start(limits()).await;
+    let mut stream = server.connect().await;
+    let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let preface = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &settings].concat();
+    // What is sent after the end makes an error; that is the end too.
+    let _ = stream.write_all(&[preface, ping.repeat(10_000)].concat()).await;
+    let _ = stream.read_to_end(&mut Vec::new()).await;
 }
 
 #[tokio::test]
