@@ -31,6 +31,9 @@ pub(crate) enum Error {
     /// The body is over its limit: 413.
     #[error("the body has more than {REQUEST_BYTES_MAX} bytes")]
     TooLarge,
+    /// The body did not come in time: 408.
+    #[error("the body comes too slowly")]
+    TooSlow,
     /// The name is taken, the thing is in use, or there are as many as there may be: 412.
     #[error("{0}")]
     Precondition(String),
@@ -79,6 +82,7 @@ impl Error {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Precondition(_) => StatusCode::PRECONDITION_FAILED,
             Self::NotToBeHad(_) => StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
             Self::Contended => StatusCode::CONFLICT,

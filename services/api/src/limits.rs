@@ -1,9 +1,13 @@
 //! How much of anything one request may bring, and how much an account may own.
 
+use std::time::Duration;
+
 use crate::error::Error;
 
 /// The largest request body, in bytes: a static answer of 250 KiB, every byte of it escaped, still fits.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+/// How long a request body may take to come: half a minute for the largest is 35 KiB/s.
+pub const REQUEST_WAIT_MAX: Duration = Duration::from_secs(30);
 /// The longest description, in bytes: a page of text.
 pub const DESCRIPTION_BYTES_MAX: usize = 4 * 1024;
 /// The longest name of an input or output, in bytes: as long as the name of a bucket.

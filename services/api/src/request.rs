@@ -14,6 +14,7 @@ use tracing::{Instrument, debug, info_span};
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::limits::REQUEST_WAIT_MAX;
 use crate::shape::Fields;
 
 /// Names the request to the caller; the same id stands in our log lines about it.
@@ -94,7 +95,8 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        match Bytes::from_request(request, state).await {
+        let read = tokio::time::timeout(REQUEST_WAIT_MAX, Bytes::from_request(request, state)).await;
+        match read.map_err(|_| Error::TooSlow)? {
             Ok(bytes) => Ok(Self(bytes)),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Error::TooLarge),
             Err(_) => Err(Error::Invalid("the body ended early".to_owned())),

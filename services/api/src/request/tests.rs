@@ -77,6 +77,14 @@ async fn bodies_are_limited() {
     check("POST", "/object", endless, 413, "the body has more than 1048576 bytes\n").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_body_has_its_time_and_no_more() {
+    let started = tokio::time::Instant::now();
+    let silent = HttpBody::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    check("POST", "/object", silent, 408, "the body comes too slowly\n").await;
+    assert_eq!(started.elapsed().as_secs(), REQUEST_WAIT_MAX.as_secs());
+}
+
 #[tokio::test]
 async fn paths_that_name_nothing_are_not_found() {
     let id = "0199b2c8-7a6e-4d1e-9a53-3f1d2b9c0a11";
