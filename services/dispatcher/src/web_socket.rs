@@ -1,5 +1,7 @@
 //! Makes a WebSocket of an HTTP/1.1 request (RFC 6455, section 4.2).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
@@ -13,6 +15,8 @@ use tracing::debug;
 
 /// The only version of the protocol (RFC 6455, section 4.1).
 const VERSION: &[u8] = b"13";
+/// The size of what a client's key says in Base64 (RFC 6455, section 4.1).
+const KEY_BYTES: usize = 16;
 
 /// What a WebSocket runs on.
 pub(crate) type Raw = TokioIo<Upgraded>;
@@ -84,6 +88,7 @@ fn accept_key<B>(request: &Request<B>) -> Option<HeaderValue> {
         && names(headers, UPGRADE, "websocket")
         && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version.as_bytes() == VERSION);
     let key = headers.get(SEC_WEBSOCKET_KEY).filter(|_| asks)?;
+    STANDARD.decode(key.as_bytes()).ok().filter(|key| key.len() == KEY_BYTES)?;
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 

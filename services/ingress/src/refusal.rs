@@ -33,6 +33,8 @@ pub enum Refusal {
     Target,
     /// The authority of an absolute target is not that of `Host`.
     Authority,
+    /// A WebSocket is asked for with a body before its frames.
+    UpgradeWithBody,
     /// `Connection` names a field that frames, routes or authorizes the message.
     Connection,
 }
@@ -52,6 +54,7 @@ impl Refusal {
             | Self::Host
             | Self::Target
             | Self::Authority
+            | Self::UpgradeWithBody
             | Self::Connection => StatusCode::BAD_REQUEST,
         }
     }
@@ -71,6 +74,7 @@ impl Refusal {
             Self::Host => "missing, repeated or invalid host",
             Self::Target => "unsupported form of request target",
             Self::Authority => "request target and host differ",
+            Self::UpgradeWithBody => "upgrade with a body",
             Self::Connection => "connection names a field it must not",
         }
     }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use store::directory::Key;
+use tokio::io::{AsyncWriteExt, copy, sink};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Bytes, Message};
 use tonic::Code;
@@ -43,12 +45,16 @@ const CLOSE_UNAUTHORIZED: u16 = 4001;
 /// Why a connection ends.
 #[derive(Debug)]
 enum End {
-    /// The client has closed it, or it broke.
+    /// The connection broke.
     Gone,
+    /// The client has closed it, and is owed the answer to that.
+    Closed,
     /// Its credentials are not good, or no longer.
     Unauthorized(String),
     /// It should come again later.
     Later(String),
+    /// What it sent is no WebSocket, or too large; the code says which.
+    Broken(u16, String),
     /// It does not keep to what was agreed.
     Policy(&'static str),
     /// The dispatcher is about to stop.
@@ -137,11 +143,11 @@ impl Served {
     }
 
     async fn heard(&mut self, message: Option<tungstenite::Result<Message>>) -> Result<(), End> {
-        let Some(Ok(message)) = message else { return Err(End::Gone) };
+        let message = message.ok_or(End::Gone)?.map_err(|err| End::of(&err))?;
         self.heard = Instant::now();
         let text = match message {
             Message::Text(text) => text,
-            Message::Close(_) => return Err(End::Gone),
+            Message::Close(_) => return Err(End::Closed),
             // Nothing that any client says in such frames means anything.
             Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Ok(()),
         };
@@ -286,12 +292,18 @@ impl Served {
     async fn say_goodbye(&mut self, end: End) {
         let (code, reason) = match end {
             End::Gone => return,
+            // Reading on writes what tungstenite has answered.
+            End::Closed => {
+                while let Some(Ok(_)) = self.socket.next().await {}
+                return;
+            }
             End::Unauthorized(reason) => {
                 if self.say(Status::Unauthorized, &reason).await.is_err() {
                     return;
                 }
                 (CLOSE_UNAUTHORIZED, reason)
             }
+            End::Broken(code, reason) => (code, reason),
             // The codes of RFC 6455, section 7.4.1, and of its registry.
             End::Later(reason) => (1013, reason),
             End::Policy(reason) => (1008, reason.to_owned()),
@@ -301,15 +313,32 @@ impl Served {
         if self.socket.close(Some(frame)).await.is_ok() {
             // The client answers with its own; who closes first would cut off what it still reads.
             while let Some(Ok(_)) = self.socket.next().await {}
+            // What it sent besides is read: a connection that is closed over it is reset, and the
+            // client would not learn why.
+            let raw = self.socket.get_mut();
+            let _ = raw.shutdown().await;
+            let _ = copy(raw, &mut sink()).await;
         }
     }
 }
 
 impl End {
+    /// The end after this error of the connection (RFC 6455, section 7.4.1).
+    fn of(err: &tungstenite::Error) -> Self {
+        match err {
+            tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Gone,
+            tungstenite::Error::Protocol(_) => Self::Broken(1002, err.to_string()),
+            tungstenite::Error::Utf8(_) => Self::Broken(1007, "text that is not UTF-8".to_owned()),
+            tungstenite::Error::Capacity(_) => Self::Broken(1009, "a message that is too large".to_owned()),
+            _ => Self::Gone,
+        }
+    }
+
     fn reason(&self) -> &str {
         match self {
             Self::Gone => "the client is gone",
-            Self::Unauthorized(reason) | Self::Later(reason) => reason,
+            Self::Closed => "the client has closed it",
+            Self::Unauthorized(reason) | Self::Later(reason) | Self::Broken(_, reason) => reason,
             Self::Policy(reason) => reason,
             Self::Stopping => "this dispatcher is about to stop",
         }

@@ -35,4 +35,8 @@ fn other_requests_are_no_websockets() {
     let mut keyless = request("Upgrade", "websocket", "13");
     keyless.headers_mut().remove(SEC_WEBSOCKET_KEY);
     assert!(accept_key(&keyless).is_none());
+    for bad in ["", "x", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZSE=", "dGhlIHNhbXBsZQ=="] {
+        keyless.headers_mut().insert(SEC_WEBSOCKET_KEY, HeaderValue::from_static(bad));
+        assert!(accept_key(&keyless).is_none(), "{bad}");
+    }
 }

@@ -9,8 +9,8 @@ use crate::Refusal;
 /// where it ends, or who sent it.
 const NOT_CONNECTION: [&str; 4] = ["content-length", "transfer-encoding", "host", "authorization"];
 
-/// The path at which agents may upgrade to WebSocket.
-const SOCKET_PATH: &str = "/v1/socket";
+/// The paths at which clients and agents may upgrade to WebSocket.
+const SOCKET_PATHS: [&str; 2] = ["/v1/socket", "/v1/agent"];
 
 /// The framing fields of one head.
 #[derive(Default)]
@@ -43,8 +43,12 @@ pub(super) fn framing(head: &[u8], request: &Request<'_, '_>) -> Result<Framing,
     if fields.chunked && !is_http_11 {
         return Err(Refusal::TransferCoding);
     }
-    if fields.websocket && is_http_11 && method == "GET" && path(target) == SOCKET_PATH {
-        return Ok(Framing::Upgrade);
+    if fields.websocket && is_http_11 && method == "GET" && SOCKET_PATHS.contains(&path(target)) {
+        // What follows would be a body to one hop and frames to the next.
+        return match fields.chunked || fields.length.is_some_and(|length| length > 0) {
+            true => Err(Refusal::UpgradeWithBody),
+            false => Ok(Framing::Upgrade),
+        };
     }
     Ok(if fields.chunked { Framing::Chunked } else { Framing::Length(fields.length.unwrap_or(0)) })
 }

@@ -28,6 +28,7 @@ fn the_framing_is_the_one_that_is_written() {
     assert_eq!(framing("content-length: 00018446744073709551615\r\n"), Framing::Length(u64::MAX));
     assert_eq!(framing("TRANSFER-ENCODING: Chunked\r\n"), Framing::Chunked);
     assert_eq!(framing("Connection: Upgrade, keep-alive\r\nUpgrade: h2c, WebSocket\r\n"), Framing::Upgrade);
+    assert_eq!(framing("Upgrade: websocket\r\nContent-Length: 0\r\n"), Framing::Upgrade);
     assert_eq!(framing("Upgrade: h2c\r\n"), Framing::Length(0));
 }
 
