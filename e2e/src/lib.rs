@@ -15,6 +15,7 @@
 //! - [`acme::Authority`] issues certificates to who proves that a name is theirs.
 //! - [`Log`] reads what is in NATS: events, facts, streams.
 //! - [`Ledger`] holds what was accepted against what arrived.
+//! - [`http2::Http2`] and [`frames::Frames`] (of WebSockets) send frames, good and bad.
 //!
 //! HTTP is written and read here by hand, on purpose: what a library would put right must show.
 
@@ -26,7 +27,9 @@ pub mod cgroup;
 pub mod collector;
 pub mod destination;
 pub mod disk;
+pub mod frames;
 pub mod http;
+pub mod http2;
 pub mod ledger;
 pub mod link;
 pub mod log;

@@ -39,6 +39,26 @@ fn every_test_that_the_architecture_names_exists() {
 }
 
 #[test]
+fn every_test_of_bad_input_exists() {
+    let root = workspace::root();
+    let folders = ["agent", "crates", "e2e/tests", "proto", "server", "services"];
+    let tests: String =
+        folders.iter().flat_map(|folder| files(&root.join(folder), "rs")).map(|file| read(&file)).collect();
+    let document = read(&root.join("docs/bad-input.md"));
+    let rows = document.lines().filter(|line| line.starts_with("| ") && !line.ends_with("| test |"));
+    let mut count = 0;
+    for row in rows {
+        let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        let named: Vec<&str> = between(last, "`", "`").filter(|name| name.contains('_')).collect();
+        assert!(!named.is_empty() || last.contains("cargo xtask"), "a row without a test: {row}");
+        let missing: Vec<_> = named.iter().filter(|name| !tests.contains(&format!("fn {name}("))).collect();
+        assert!(missing.is_empty(), "docs/bad-input.md names tests that are not there: {missing:?}");
+        count += named.len();
+    }
+    assert!(count > 50);
+}
+
+#[test]
 fn every_link_between_documents_leads_somewhere() {
     let root = workspace::root();
     let own = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path());

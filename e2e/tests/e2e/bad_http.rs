@@ -1,9 +1,14 @@
 //! What is no proper HTTP is refused or cut off, and harms nobody else.
 
+use std::time::Duration;
+
 use anyhow::Result;
+use e2e::http::Connection;
 use e2e::wait::until;
 use e2e::{World, story};
+use tokio::task::JoinSet;
 
+use crate::neighbour::Neighbour;
 use crate::straight::Straight;
 
 /// How a bad request may end.
@@ -47,7 +52,80 @@ async fn ambiguous_framing_is_refused() {
             post("Host: a|Transfer-Encoding: chunked", "fffffffffffffffff\r\n"),
             End::RefusedOrClosed,
         ),
+        ("two equal lengths in a list", post("Host: a|Content-Length: 3, 3", "abc"), End::Refused),
+        ("a hexadecimal length", post("Host: a|Content-Length: 0x3", "abc"), End::Refused),
+        ("a length with an exponent", post("Host: a|Content-Length: 1e1", "abc"), End::Refused),
+        ("a length one above numbers", post("Host: a|Content-Length: 18446744073709551616", ""), End::Refused),
+        ("an empty length", post("Host: a|Content-Length: ", ""), End::Refused),
+        ("a coding after chunked", post("Host: a|Transfer-Encoding: chunked, identity", "0\r\n\r\n"), End::Refused),
+        ("identity alone", post("Host: a|Transfer-Encoding: identity", "abc"), End::Refused),
+        ("a vertical tab before chunked", post("Host: a|Transfer-Encoding: \u{b}chunked", "0\r\n\r\n"), End::Refused),
+        ("quoted chunked", post("Host: a|Transfer-Encoding: \"chunked\"", "0\r\n\r\n"), End::Refused),
+        (
+            "chunked over HTTP/1.0",
+            raw("POST /v1/webhooks/INPUT HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+            End::Refused,
+        ),
+        (
+            "a connection that takes the length away",
+            post("Host: a|Connection: Content-Length|Content-Length: 1", "a"),
+            End::Refused,
+        ),
+        (
+            "a connection that takes the coding away",
+            post("Host: a|Connection: close, transfer-encoding|Transfer-Encoding: chunked", "0\r\n\r\n"),
+            End::Refused,
+        ),
+        (
+            "a connection that takes the credentials away",
+            post("Host: a|Connection: authorization|Authorization: Basic dTpw|Content-Length: 0", ""),
+            End::Refused,
+        ),
+        ("a hexadecimal prefix of a chunk", chunked("0x1\r\na\r\n0\r\n\r\n"), End::RefusedOrClosed),
+        ("a signed chunk", chunked("+1\r\na\r\n0\r\n\r\n"), End::RefusedOrClosed),
+        ("a bare line feed after a chunk's size", chunked("1\na\r\n0\r\n\r\n"), End::RefusedOrClosed),
+        ("a bare line feed in an extension", chunked("1;x\na\r\n0\r\n\r\n"), End::RefusedOrClosed),
+        ("data longer than its chunk", chunked("1\r\nab\r\n0\r\n\r\n"), End::RefusedOrClosed),
+        ("data shorter than its chunk", chunked("3\r\nab\r\n0\r\n\r\n"), End::RefusedOrClosed),
+        (
+            "an extension of 20 KB",
+            chunked(&format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(20_000))),
+            End::RefusedOrClosed,
+        ),
+        (
+            "a trailer of 100 KB",
+            chunked(&format!("1\r\na\r\n0\r\nX: {}\r\n\r\n", "x".repeat(100_000))),
+            End::RefusedOrClosed,
+        ),
+        (
+            "a thousand trailers",
+            chunked(&format!("1\r\na\r\n0\r\n{}\r\n", "X: 1\r\n".repeat(1_000))),
+            End::RefusedOrClosed,
+        ),
     ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_behind_a_refused_request_is_served() {
+    story(async |world: &World| {
+        let straight = Straight::new(world).await?;
+        let bad = [
+            "Host: a|Content-Length: 5|Transfer-Encoding: chunked",
+            "Host: a|Content-Length: 1|Content-Length: 1",
+            "Host: a|Host: b|Content-Length: 0",
+            "Host: a|Connection: host|Content-Length: 0",
+        ];
+        for lines in bad {
+            let good = post("Host: a|Content-Length: 8", "smuggled");
+            let both = for_input(&[post(lines, ""), for_input(&good, &straight)].concat(), &straight);
+            let mut connection = straight.server.connect().await?;
+            connection.send(&both).await?;
+            assert_eq!(connection.answer("POST").await?.status, 400, "{lines}");
+            assert!(connection.answer("POST").await.is_err(), "{lines}: the connection ends with the first answer");
+        }
+        check_unharmed(&straight).await
+    })
     .await;
 }
 
@@ -78,6 +156,35 @@ async fn malformed_heads_are_refused() {
             End::RefusedOrClosed,
         ),
         ("a connection that takes the host away", post("Host: a|Connection: host|Content-Length: 0", ""), End::Refused),
+        ("a bare carriage return", post("Host: a|X-Cr: a\rb|Content-Length: 0", ""), End::Refused),
+        (
+            "a line that begins with a space",
+            raw("GET /v1/webhooks/INPUT HTTP/1.1\r\n Host: a\r\nHost: a\r\n\r\n"),
+            End::Refused,
+        ),
+        ("an empty name", post("Host: a|: 1|Content-Length: 0", ""), End::Refused),
+        ("a name that is not ASCII", post("Host: a|X-é: 1|Content-Length: 0", ""), End::Refused),
+        ("a zero byte in the target", raw("GET /v1/webhooks/INPUT/\0 HTTP/1.1\r\nHost: a\r\n\r\n"), End::Refused),
+        (
+            "a target that is not ASCII",
+            bytes(b"GET /v1/webhooks/INPUT/\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n"),
+            End::Refused,
+        ),
+        (
+            "a target of 70 KB",
+            raw(&format!("GET /v1/webhooks/INPUT/{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(70_000))),
+            End::Refused,
+        ),
+        ("a target that is an authority", raw("GET a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"), End::Refused),
+        ("a star for another method", raw("POST * HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"), End::Refused),
+        ("a target without a slash", raw("GET v1/webhooks/INPUT HTTP/1.1\r\nHost: a\r\n\r\n"), End::Refused),
+        ("a target with a fragment", raw("GET /v1/webhooks/INPUT#a HTTP/1.1\r\nHost: a\r\n\r\n"), End::Refused),
+        ("no target", raw("GET  HTTP/1.1\r\nHost: a\r\n\r\n"), End::Refused),
+        ("a method that is not ASCII", raw("GÉT /v1/webhooks/INPUT HTTP/1.1\r\nHost: a\r\n\r\n"), End::Refused),
+        ("HTTP/1.2", raw("GET /v1/webhooks/INPUT HTTP/1.2\r\nHost: a\r\n\r\n"), End::RefusedOrClosed),
+        ("HTTP/0.9", raw("GET /v1/webhooks/INPUT\r\n"), End::RefusedOrClosed),
+        ("another word for HTTP", raw("GET /v1/webhooks/INPUT ICAP/1.1\r\nHost: a\r\n\r\n"), End::RefusedOrClosed),
+        ("101 lines", post(&format!("Host: a|{}Content-Length: 0", "X: 1|".repeat(99)), ""), End::Refused),
     ])
     .await;
 }
@@ -109,6 +216,45 @@ async fn slow_callers_are_cut_off() {
         check_unharmed(&straight).await
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_slow_callers_are_cut_off_and_harm_nobody() {
+    /// Of each of the three kinds.
+    const CALLERS: usize = 150;
+    story(async |world: &World| {
+        let straight = Straight::new(world).await?;
+        let neighbour = Neighbour::of(&straight.server, straight.bucket.input).await?;
+        let body = for_input(&post("Host: a|Content-Length: 100000", ""), &straight);
+        let slow = [b"".as_slice(), b"POST /v1/webhooks/x HTTP/1.1\r\nX: ", &body];
+        let mut callers = JoinSet::new();
+        for start in slow {
+            for _ in 0..CALLERS {
+                let mut connection = straight.server.connect().await?;
+                connection.send(start).await?;
+                callers.spawn(trickle(connection, start.is_empty()));
+            }
+        }
+        until("all of them are cut off", async || {
+            while let Some(cut) = callers.join_next().await {
+                cut?;
+            }
+            Ok(Some(()))
+        })
+        .await?;
+        neighbour.was_unharmed().await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// Sends a byte now and then, unless it is one that says nothing, until it is cut off.
+async fn trickle(mut connection: Connection, silent: bool) {
+    let mut drip = tokio::time::interval(Duration::from_millis(500));
+    while !silent && connection.send(b"x").await.is_ok() {
+        drip.tick().await;
+    }
+    connection.closed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,8 +312,17 @@ fn post(lines: &str, body: &str) -> Vec<u8> {
     raw(&format!("POST /v1/webhooks/INPUT HTTP/1.1\r\n{}\r\n\r\n{body}", lines.replace('|', "\r\n")))
 }
 
+/// A POST with this chunked body.
+fn chunked(body: &str) -> Vec<u8> {
+    post("Host: a|Transfer-Encoding: chunked", body)
+}
+
 fn raw(text: &str) -> Vec<u8> {
     text.as_bytes().to_vec()
+}
+
+fn bytes(text: &[u8]) -> Vec<u8> {
+    text.to_vec()
 }
 
 fn for_input(request: &[u8], straight: &Straight) -> Vec<u8> {

@@ -16,7 +16,15 @@ mod answers;
 #[cfg(test)]
 mod away;
 #[cfg(test)]
+mod bad_command_line;
+#[cfg(test)]
+mod bad_grpc;
+#[cfg(test)]
 mod bad_http;
+#[cfg(test)]
+mod bad_http2;
+#[cfg(test)]
+mod bad_web_socket;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
@@ -65,6 +73,10 @@ mod logs;
 mod looking_back;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod neighbour;
+#[cfg(test)]
+mod odd_http;
 #[cfg(test)]
 mod plaintext;
 #[cfg(test)]

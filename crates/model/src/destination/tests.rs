@@ -89,3 +89,77 @@ fn a_path_that_climbs_out_is_refused() {
         assert!(destination.target(extra.as_bytes(), None, false).is_ok(), "{extra}");
     }
 }
+
+/// Ways to write a way out of a path: up, up and down again, absolute, another host, another resource.
+fn spellings() -> Vec<String> {
+    let ups = [
+        "..",
+        "%2e%2e",
+        "%2E%2e",
+        ".%2e",
+        "%2e.",
+        "%252e%252e",
+        "%25%32%65%25%32%65",
+        "%c0%ae%c0%ae",
+        "..%00",
+        "..;",
+        "..;x=y",
+        "...",
+        ". .",
+        "%2e%2e%20",
+        "..%09",
+    ];
+    let joints = ["/", "\\", "%2f", "%5c"];
+    let up = ups.iter().flat_map(|up| joints.iter().map(move |joint| format!("/{up}{joint}etc")));
+    let others = [
+        "//evil/x",
+        "///evil",
+        "/\\evil",
+        "/http://evil/",
+        "/%2f%2fevil",
+        "/a/../../../x",
+        "/a/%2e%2e/%2e%2e/x",
+        "/./..",
+        "/?/../..",
+        "/#/../x",
+        "/x/..//../..",
+        "/..",
+        "/%2e%2e",
+    ];
+    up.chain(others.map(str::to_owned)).collect()
+}
+
+/// The path as the most obliging server would read it: escapes undone until there are none, `\\` for
+/// `/`, parameters dropped, dots followed.
+fn obliging(path: &str) -> Vec<String> {
+    let mut bytes = path.as_bytes().to_vec();
+    for _ in 0..4 {
+        bytes = percent_decoded(&bytes);
+    }
+    let text = String::from_utf8_lossy(&bytes).replace('\\', "/");
+    let mut segments = Vec::new();
+    for segment in text.split('/') {
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            other => segments.push(other.to_owned()),
+        }
+    }
+    segments
+}
+
+#[test]
+fn no_spelling_leads_out_of_the_destinations_path() {
+    let destination = Destination::parse("http://h/base/in").unwrap();
+    let spellings = spellings();
+    assert!(spellings.len() >= 60);
+    for extra in &spellings {
+        let locked = destination.target(extra.as_bytes(), Some(b"/../.."), true).unwrap();
+        assert_eq!(locked, "/base/in", "{extra}");
+        let Ok(target) = destination.target(extra.as_bytes(), None, false) else { continue };
+        let target = String::from_utf8(target.to_vec()).unwrap();
+        assert!(target.starts_with("/base/in/"), "{extra}: {target}");
+        let path = target.split(['?', '#']).next().unwrap_or_default();
+        assert_eq!(obliging(path)[..2], ["base", "in"], "{extra}: {target}");
+    }
+}
