@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::steps::{self, Steps};
 use crate::up::child::Running;
-use crate::{api_test, say, tools, up, workspace};
+use crate::{judged, say, tools, up, workspace};
 
 /// The folder of a run.
 const NAME: &str = "acme-test";
@@ -109,7 +109,7 @@ fn order(cast: &mut Cast, dir: &Path, address: SocketAddr) -> anyhow::Result<()>
 
 /// Calls `/v1/domains` as the owner of the first token.
 fn call(data_dir: &Path, address: SocketAddr, more: &[&str]) -> anyhow::Result<Value> {
-    let [key, secret] = api_test::admin(data_dir)?;
+    let [key, secret] = judged::admin(data_dir)?;
     let mut relay = workspace::program(&workspace::dev_program("relay"));
     relay.env("RELAY_API_ADDRESS", format!("https://{address}")).env("RELAY_CA_FILE", data_dir.join("ca/ca.pem"));
     relay.env("RELAY_KEY", key).env("RELAY_SECRET", secret);

@@ -1,16 +1,14 @@
 //! The REST API against its own description: schemathesis asks a running server whatever the
 //! description allows and much that it does not, and checks what is answered.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::channel;
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
 
-use crate::up::stage::{start_server, until_ready};
+use crate::judged::{self, Judged};
+use crate::tools::pypi::SCHEMATHESIS;
 use crate::{http, steps, tools, up, workspace};
 
 /// The name by which this step is asked for.
@@ -35,7 +33,7 @@ const BUCKET: &str = "orders";
 /// As [`run`].
 pub(crate) fn build_and_run() -> anyhow::Result<()> {
     let nats_server = tools::nats_server::find_or_fetch()?;
-    let schemathesis = tools::schemathesis::find_or_install()?;
+    let schemathesis = SCHEMATHESIS.find_or_install()?;
     steps::run(workspace::cargo().args(["build", "--package", "server", "--package", "agent"]))?;
     run(&schemathesis, &nats_server)
 }
@@ -45,43 +43,19 @@ pub(crate) fn build_and_run() -> anyhow::Result<()> {
 /// # Errors
 /// Where an answer is not as described; the lines above say how to ask the same again.
 pub(crate) fn run(program: &Path, nats_server: &Path) -> anyhow::Result<()> {
-    let data_dir = workspace::target().join(NAME);
-    if data_dir.exists() {
-        fs::remove_dir_all(&data_dir).with_context(|| format!("remove {}", data_dir.display()))?;
-    }
-    let logs = data_dir.join("logs");
-    fs::create_dir_all(&logs).with_context(|| format!("make {}", logs.display()))?;
     let address = up::free((Ipv4Addr::LOCALHOST, 0).into())?;
-    let (tx, news) = channel();
-    let mut server = start_server(nats_server, &data_dir, address, &logs, tx)?;
-    until_ready(address, &mut server, &news)?;
-    let admin = admin(&data_dir)?;
-    receive_one(address, &admin)?;
-    let asked = steps::run(&mut schemathesis(program, address, &admin, &data_dir));
-    server.check()?;
-    asked.with_context(|| server.log_tail())
-}
-
-/// The key and the secret of the first token.
-pub(crate) fn admin(data_dir: &Path) -> anyhow::Result<[String; 2]> {
-    let text = fs::read_to_string(data_dir.join("admin.json")).context("read the credentials")?;
-    let admin: Value = serde_json::from_str(&text).context("read the credentials")?;
-    let field =
-        |name: &str| admin[name].as_str().map(str::to_owned).with_context(|| format!("the credentials have no {name}"));
-    Ok([field("key")?, field("secret")?])
+    let mut judged = Judged::start(NAME, nats_server, address, false)?;
+    receive_one(address, &judged)?;
+    let asked = steps::run(&mut schemathesis(program, address, &judged::admin(judged.dir())?, judged.dir()));
+    judged.check()?;
+    asked.with_context(|| judged.log_tail())
 }
 
 /// Makes the bucket of the examples and sends it a webhook, so that there is a log to look at.
-fn receive_one(address: SocketAddr, [key, secret]: &[String; 2]) -> anyhow::Result<()> {
-    let relay = |args: &[&str]| {
-        let mut relay = workspace::program(&workspace::dev_program("relay"));
-        relay.env("RELAY_API_ADDRESS", format!("http://{address}")).env("RELAY_KEY", key).env("RELAY_SECRET", secret);
-        let text = steps::read(relay.args(args).arg("--json"))?;
-        serde_json::from_str::<Value>(&text).with_context(|| format!("read what `relay {}` says", args.join(" ")))
-    };
-    relay(&["bucket", "create", BUCKET])?;
-    relay(&["output", "create", "app", "--bucket", BUCKET, "--destination", "http://localhost:9/"])?;
-    let inputs = relay(&["input", "ls", "--bucket", BUCKET])?;
+fn receive_one(address: SocketAddr, judged: &Judged) -> anyhow::Result<()> {
+    judged.relay(&["bucket", "create", BUCKET])?;
+    judged.relay(&["output", "create", "app", "--bucket", BUCKET, "--destination", "http://localhost:9/"])?;
+    let inputs = judged.relay(&["input", "ls", "--bucket", BUCKET])?;
     let input = inputs[0]["id"].as_str().context("the bucket has no input")?;
     let answer = http::post(address, &format!("/v1/webhooks/{input}"), &[], "{}")?;
     ensure!(answer.status == 200, "the webhook was answered {}", answer.status);

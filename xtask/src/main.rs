@@ -9,9 +9,12 @@ mod compose_test;
 mod documents;
 mod faults;
 mod http;
+mod judged;
 mod say;
+mod slow_test;
 mod steps;
 mod test;
+mod tls_test;
 mod tools;
 mod up;
 mod workspace;
@@ -35,6 +38,10 @@ enum Command {
     Test(test::Args),
     /// Check the REST API against its description, with the programs as they are now.
     ApiTest,
+    /// Try TLS with sslyze, with the programs as they are now.
+    TlsTest,
+    /// Be slow with thousands of connections. Needs `slowhttptest` on PATH.
+    SlowTest(slow_test::Args),
     /// Order a certificate at Pebble, the authority of Let's Encrypt for tests. Needs `pebble` on PATH.
     AcmeTest,
     /// Do what CI does: format, lints, docs, dependencies, all tests, and a run of `up`.
@@ -55,6 +62,8 @@ fn main() -> ExitCode {
         Command::Up(args) => up::run(args),
         Command::Test(args) => test::run(&args),
         Command::ApiTest => api_test::build_and_run(),
+        Command::TlsTest => tls_test::build_and_run(),
+        Command::SlowTest(args) => slow_test::run(&args),
         Command::AcmeTest => acme_test::run(),
         Command::Ci => ci::run(),
         Command::Bench(args) => bench::run(&args),

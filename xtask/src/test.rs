@@ -1,10 +1,11 @@
 //! `cargo xtask test`: the unit tests of every crate, the end-to-end tests with real processes, and
-//! the API against its description.
+//! TLS and the API as programs of others judge them.
 
 use std::path::Path;
 
 use crate::steps::{self, Steps};
-use crate::{api_test, say, tools, workspace};
+use crate::tools::pypi::{SCHEMATHESIS, SSLYZE};
+use crate::{api_test, say, tls_test, tools, workspace};
 
 /// How many end-to-end tests run at a time; each has a server, a nats-server and agents of its own.
 const E2E_THREADS: &str = "--test-threads=2";
@@ -46,9 +47,14 @@ pub(crate) fn all(steps: &mut Steps, nats_server: &Path, filter: Option<&str>) -
     steps.step("unit tests", || test(&["--lib", "--bins"], &[]))?;
     steps.step("examples in the documentation", || test(&["--doc"], &[]))?;
     steps.step("end-to-end tests", || test(&["--test", "*"], &["--", E2E_THREADS]))?;
-    if filter.is_some_and(|filter| !api_test::NAME.contains(filter)) {
-        return Ok(());
+    let is_asked_for = |name: &str| filter.is_none_or(|filter| name.contains(filter));
+    if is_asked_for(tls_test::NAME) {
+        let sslyze = steps.step("sslyze", || SSLYZE.find_or_install())?;
+        steps.step("TLS as others see it", || tls_test::run(&sslyze, nats_server))?;
     }
-    let schemathesis = steps.step("schemathesis", tools::schemathesis::find_or_install)?;
-    steps.step("the API against its description", || api_test::run(&schemathesis, nats_server))
+    if is_asked_for(api_test::NAME) {
+        let schemathesis = steps.step("schemathesis", || SCHEMATHESIS.find_or_install())?;
+        steps.step("the API against its description", || api_test::run(&schemathesis, nats_server))?;
+    }
+    Ok(())
 }

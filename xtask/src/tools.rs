@@ -2,7 +2,7 @@
 
 pub(crate) mod cargo_deny;
 pub(crate) mod nats_server;
-pub(crate) mod schemathesis;
+pub(crate) mod pypi;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     private.recursive(true).mode(0o700).create(&logs).with_context(|| format!("make {}", logs.display()))?;
 
     let started = Instant::now();
-    let mut server = start_server(&args.nats_server, &args.data_dir, args.http_addr, &logs, tx.clone())?;
+    let mut server = start_server(&args.nats_server, &args.data_dir, args.http_addr, &[], &logs, tx.clone())?;
     until_ready(args.http_addr, &mut server, &news)?;
     let seconds = started.elapsed().as_secs_f64();
     say::line(format_args!("relay-server answers at http://{} after {seconds:.1} s", args.http_addr))?;
@@ -156,7 +156,7 @@ impl Cast {
     }
 }
 
-/// Starts relay-server on a data directory of its own.
+/// Starts relay-server on a data directory of its own, with these further arguments.
 ///
 /// # Errors
 /// Where it cannot be started.
@@ -164,11 +164,12 @@ pub(crate) fn start_server(
     nats_server: &Path,
     data_dir: &Path,
     http_addr: SocketAddr,
+    more: &[&str],
     logs: &Path,
     news: Sender<News>,
 ) -> anyhow::Result<Running> {
     let mut command = workspace::program(&workspace::dev_program("relay-server"));
-    command.arg("--data-dir").arg(data_dir).arg("--http-addr").arg(http_addr.to_string());
+    command.arg("--data-dir").arg(data_dir).arg("--http-addr").arg(http_addr.to_string()).args(more);
     command.env(workspace::NATS_SERVER, nats_server);
     // It says the first secret on standard output, which therefore goes into no log.
     let mut running = Running::start("relay-server", &mut command, logs, true)?;
@@ -192,30 +193,42 @@ fn start_destination(args: &Args, logs: &Path, arrivals: Sender<News>) -> anyhow
     Ok(running)
 }
 
+/// Waits until it says that it takes requests.
+///
+/// # Errors
+/// Where it ends, or does not say so in time.
+pub(crate) fn until_listening(server: &mut Running, news: &Receiver<News>) -> anyhow::Result<()> {
+    let deadline = Instant::now() + START_WAIT;
+    while Instant::now() < deadline {
+        server.check()?;
+        match news.recv_timeout(LOOK_EVERY) {
+            Ok(News::Listening) => return Ok(()),
+            Ok(News::Arrived(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(News::Asked) | Err(RecvTimeoutError::Disconnected) => bail!("asked to end"),
+        }
+    }
+    bail!("relay-server has not said that it listens after {} s; {}", START_WAIT.as_secs(), server.log_tail())
+}
+
 /// Waits until it takes requests and is ready.
 ///
 /// # Errors
 /// Where it ends, or is not ready in time.
 pub(crate) fn until_ready(address: SocketAddr, server: &mut Running, news: &Receiver<News>) -> anyhow::Result<()> {
+    until_listening(server, news)?;
     let deadline = Instant::now() + START_WAIT;
-    let mut is_listening = false;
-    let mut last = "it has not said that it listens".to_owned();
-    while Instant::now() < deadline {
+    loop {
         server.check()?;
-        match news.recv_timeout(LOOK_EVERY) {
-            Ok(News::Listening) => is_listening = true,
-            Ok(News::Arrived(_)) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(News::Asked) | Err(RecvTimeoutError::Disconnected) => bail!("asked to end"),
+        let last = match http::get(address, "/readyz") {
+            Ok(answer) if answer.status == 200 => return Ok(()),
+            Ok(answer) => format!("{} {}", answer.status, answer.body.trim()),
+            Err(error) => format!("{error:#}"),
+        };
+        if Instant::now() > deadline {
+            bail!("relay-server is not ready after {} s: {last}; {}", START_WAIT.as_secs(), server.log_tail());
         }
-        if is_listening {
-            last = match http::get(address, "/readyz") {
-                Ok(answer) if answer.status == 200 => return Ok(()),
-                Ok(answer) => format!("{} {}", answer.status, answer.body.trim()),
-                Err(error) => format!("{error:#}"),
-            };
-        }
+        thread::sleep(LOOK_EVERY);
     }
-    bail!("relay-server is not ready after {} s: {last}; {}", START_WAIT.as_secs(), server.log_tail())
 }
 
 fn until_connected(health: SocketAddr, cast: &mut Cast, news: &Receiver<News>) -> anyhow::Result<()> {
