@@ -41,6 +41,7 @@ mod write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use store::Store;
 use store::directory::Directory;
 use telemetry::Stop;
@@ -87,6 +88,8 @@ struct Inner {
     logs: Logs,
     replays: Replays,
     public_url: String,
+    /// What describes the API, made once: anybody may ask for it as often as they like.
+    description: Bytes,
     hashing: Semaphore,
 }
 
@@ -99,7 +102,8 @@ impl Api {
         let public_url = config.public_url.trim_end_matches('/').to_owned();
         let (gate, hashing) = (Gate::new()?, Semaphore::new(limits::HASHES_MAX));
         let logs = Logs::open(store.clone(), config.logs_file, stop)?;
-        Ok(Self { inner: Arc::new(Inner { store, gate, logs, replays: Replays::new(), public_url, hashing }) })
+        let (replays, description) = (Replays::new(), Bytes::from(openapi::document().to_string()));
+        Ok(Self { inner: Arc::new(Inner { store, gate, logs, replays, public_url, description, hashing }) })
     }
 
     /// Keeps the logs current, sends again what is to be sent again, and sends the webhooks that are
@@ -112,6 +116,10 @@ impl Api {
             cron::run(self.store(), stop),
             canary::run(self.store(), stop)
         );
+    }
+
+    fn description(&self) -> Bytes {
+        self.inner.description.clone()
     }
 
     fn replays(&self) -> &Replays {

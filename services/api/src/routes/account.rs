@@ -1,11 +1,12 @@
 //! Who asks, and what answers.
 
 use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
 
-use serde_json::Value;
-
+use crate::Api;
 use crate::auth::Caller;
-use crate::openapi;
 use crate::shape::account::{ServerConfig, UserInfo};
 
 /// `GET /v1/user/info`: a cheap way to see whether credentials are good.
@@ -14,8 +15,8 @@ pub(super) async fn user_info(caller: Caller) -> Json<UserInfo> {
 }
 
 /// `GET /v1/openapi.json`: as little a secret as the program.
-pub(super) async fn openapi() -> Json<Value> {
-    Json(openapi::document())
+pub(super) async fn openapi(State(api): State<Api>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], api.description())
 }
 
 /// `GET /v1/config`: for anybody, as is the description of the API.
