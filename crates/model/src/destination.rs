@@ -81,7 +81,8 @@ impl Destination {
     ///
     /// # Errors
     /// [`PathEscapes`] when the extra path, read with its `..` segments (also percent-encoded, also
-    /// with backslashes), would lead above the destination's path.
+    /// with backslashes, or with parameters behind the dots), would lead above the destination's path,
+    /// or is percent-encoded more often than [`ENCODINGS_MAX`].
     pub fn target(&self, extra_path: &[u8], query: Option<&[u8]>, lock_path: bool) -> Result<Bytes, PathEscapes> {
         let mut target = Vec::with_capacity(self.path.len() + extra_path.len() + 64);
         target.extend_from_slice(self.path.as_bytes());
@@ -139,12 +140,17 @@ fn host_and_port(authority: &str, tls: bool) -> Result<(String, u16), InvalidDes
     Ok((host.to_owned(), port))
 }
 
+/// How many times a path may have been percent-encoded. Nobody decodes as often, and each time costs
+/// as much as the path is long.
+const ENCODINGS_MAX: usize = 4;
+
 /// Whether the path's `..` segments ever outnumber the others before them.
 fn climbs(extra_path: &[u8]) -> bool {
     let mut depth = 0i64;
-    let decoded = percent_decoded(extra_path);
+    let Some(decoded) = percent_decoded(extra_path) else { return true };
     for segment in decoded.split(|b| *b == b'/' || *b == b'\\') {
-        match segment {
+        // Some servers cut off what they take for parameters of a segment, and then follow the dots.
+        match segment.split(|b| *b == b';').next().unwrap_or_default() {
             b"" | b"." => {}
             b".." => depth -= 1,
             _ => depth += 1,
@@ -156,10 +162,11 @@ fn climbs(extra_path: &[u8]) -> bool {
     false
 }
 
-/// Decoded until nothing changes: a destination may decode more than once.
-fn percent_decoded(path: &[u8]) -> Vec<u8> {
+/// Decoded until nothing changes: a destination may decode more than once. None for a path that was
+/// encoded more than [`ENCODINGS_MAX`] times.
+fn percent_decoded(path: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = path.to_vec();
-    loop {
+    for _ in 0..=ENCODINGS_MAX {
         let mut out = Vec::with_capacity(bytes.len());
         let mut at = 0;
         while at < bytes.len() {
@@ -176,10 +183,11 @@ fn percent_decoded(path: &[u8]) -> Vec<u8> {
             }
         }
         if out == bytes {
-            return out;
+            return Some(out);
         }
         bytes = out;
     }
+    None
 }
 
 #[cfg(test)]

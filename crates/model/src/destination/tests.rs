@@ -132,10 +132,7 @@ fn spellings() -> Vec<String> {
 /// The path as the most obliging server would read it: escapes undone until there are none, `\\` for
 /// `/`, parameters dropped, dots followed.
 fn obliging(path: &str) -> Vec<String> {
-    let mut bytes = path.as_bytes().to_vec();
-    for _ in 0..4 {
-        bytes = percent_decoded(&bytes);
-    }
+    let bytes = percent_decoded(path.as_bytes()).unwrap();
     let text = String::from_utf8_lossy(&bytes).replace('\\', "/");
     let mut segments = Vec::new();
     for segment in text.split('/') {
@@ -146,6 +143,16 @@ fn obliging(path: &str) -> Vec<String> {
         }
     }
     segments
+}
+
+#[test]
+fn a_path_may_be_encoded_so_often_and_no_more() {
+    let destination = Destination::parse("http://h/base").unwrap();
+    let encoded = |times: usize| format!("/%{}2d", "25".repeat(times - 1));
+    assert!(destination.target(encoded(ENCODINGS_MAX).as_bytes(), None, false).is_ok());
+    assert_eq!(destination.target(encoded(ENCODINGS_MAX + 1).as_bytes(), None, false), Err(PathEscapes));
+    // As many decodings as it has pairs would take seconds.
+    assert_eq!(destination.target(encoded(30_000).as_bytes(), None, false), Err(PathEscapes));
 }
 
 #[test]
