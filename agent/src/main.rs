@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if std::env::var_os("RELAY_DEBUGGABLE").is_none() {
+        telemetry::memory::keep_out_of_files();
+    }
     agent::cli::main()
 }

@@ -13,6 +13,7 @@
 //! - [`Rights`] is a NATS whose users have the rights of their roles and no more.
 //! - [`collector::Collector`] takes the spans of programs.
 //! - [`acme::Authority`] issues certificates to who proves that a name is theirs.
+//! - [`keys`] runs the command that rotates keys.
 //! - [`Log`] reads what is in NATS: events, facts, streams.
 //! - [`Ledger`] holds what was accepted against what arrived.
 //! - [`http2::Http2`] and [`frames::Frames`] (of WebSockets) send frames, good and bad.
@@ -30,6 +31,7 @@ pub mod disk;
 pub mod frames;
 pub mod http;
 pub mod http2;
+pub mod keys;
 pub mod ledger;
 pub mod link;
 pub mod log;

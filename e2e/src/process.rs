@@ -159,6 +159,14 @@ impl Process {
         Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
     }
 
+    /// What it has written to standard error so far.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn log(&self) -> anyhow::Result<String> {
+        fs::read_to_string(&self.log).with_context(|| format!("read the log of {}", self.name))
+    }
+
     /// The last lines of its log.
     pub fn last_words(&self) -> String {
         tail(&self.log)

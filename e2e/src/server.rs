@@ -206,17 +206,20 @@ impl Server {
     /// # Errors
     /// When it does not run one, or that cannot be reached.
     pub async fn log(&self) -> anyhow::Result<Log> {
+        Log::open(&self.nats()?).await
+    }
+
+    /// How to reach its own NATS.
+    ///
+    /// # Errors
+    /// When it does not run one.
+    pub fn nats(&self) -> anyhow::Result<Access> {
         let config = std::fs::read_to_string(self.plan.data_dir.join("nats/nats.conf"))?;
         let value = |name: &str| -> anyhow::Result<String> {
             let line = config.lines().find_map(|line| line.trim().strip_prefix(name));
             Ok(line.with_context(|| format!("nats.conf has no {name}"))?.trim().trim_matches('"').to_owned())
         };
-        let access = Access {
-            addresses: vec![value("listen:")?.parse()?],
-            user: value("user:")?,
-            password: value("password:")?,
-        };
-        Log::open(&access).await
+        Ok(Access { addresses: vec![value("listen:")?.parse()?], user: value("user:")?, password: value("password:")? })
     }
 
     /// Waits until `/readyz` says so.
@@ -230,7 +233,7 @@ impl Server {
 
     /// Whether `/readyz` answers 503 and gives this as a reason.
     pub async fn is_not_ready_for(&self, why: &str) -> bool {
-        let Some(answer) = self.get("/readyz").await else { return false };
+        let Ok(answer) = self.get("/readyz").await else { return false };
         answer.status == 503 && String::from_utf8_lossy(&answer.body).contains(why)
     }
 
@@ -256,14 +259,7 @@ impl Server {
 
     /// The status that a GET of this path is answered with; none without an answer.
     pub async fn status(&self, path: &str) -> Option<u16> {
-        self.get(path).await.map(|answer| answer.status)
-    }
-
-    async fn get(&self, path: &str) -> Option<Answer> {
-        let mut connection = self.connect().await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
-        connection.send(request.as_bytes()).await.ok()?;
-        connection.answer("GET").await.ok()
+        self.get(path).await.ok().map(|answer| answer.status)
     }
 
     /// Kills it (SIGKILL).
@@ -292,6 +288,29 @@ impl Server {
     /// Starts it in this way from the next time on.
     pub fn set_plan(&mut self, plan: Plan) {
         self.plan = plan;
+    }
+
+    /// As [`Server::start_again`], with another value of this environment variable from now on, and
+    /// without waiting until it is ready.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn launch_again_with(&mut self, name: &str, value: &str) -> anyhow::Result<()> {
+        self.plan.env.retain(|(known, _)| known != name);
+        self.plan.env.push((name.to_owned(), value.to_owned()));
+        self.process = self.plan.spawn(self.address)?;
+        Ok(())
+    }
+
+    /// The answer to a GET of this path.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        let mut connection = self.connect().await?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        connection.send(request.as_bytes()).await?;
+        connection.answer("GET").await
     }
 
     /// Its process.

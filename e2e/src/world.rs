@@ -82,6 +82,11 @@ impl World {
         self.dir.path().join("logs")
     }
 
+    /// The master key of all servers around one NATS, until they are given another.
+    pub fn master_key(&self) -> &str {
+        &self.master_key
+    }
+
     /// A server with all roles, a NATS of its own and its files in `<name>`.
     pub fn server(&self, name: &str) -> server::Plan {
         server::Plan::new(name, self.dir.path().join(name), self.logs())

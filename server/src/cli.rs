@@ -8,6 +8,7 @@ use crypto::Secret;
 use instant_acme::LetsEncrypt;
 use ipnet::IpNet;
 use model::TokenId;
+use store::keyring::Scope;
 use url::Url;
 
 use crate::certs::Wanted;
@@ -36,6 +37,8 @@ pub enum Command {
     MakeCerts(MakeCerts),
     /// Ask a server whether it is ready: exit code 0 if it is.
     Health(Health),
+    /// Look at the data keys, and rotate keys, while the servers run.
+    Keys(KeysOf),
     /// Answer every HTTP request and print it: a destination to try things with. `/livez` is answered
     /// and not printed.
     Echo(Echo),
@@ -193,14 +196,13 @@ pub struct Nats {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub struct Keys {
-    /// File with the key that wraps all others: 32 bytes in base64. RELAY_MASTER_KEY gives the key
-    /// itself. [default: made in the data directory, unless --nats-url is given]
-    #[arg(long, env = "RELAY_MASTER_KEY_FILE")]
-    pub master_key_file: Option<PathBuf>,
+    /// The key that wraps all others.
+    #[command(flatten)]
+    pub master: MasterKey,
 
-    /// The master key itself; best given by the environment.
-    #[arg(long, env = "RELAY_MASTER_KEY", hide_env_values = true, hide = true, conflicts_with = "master_key_file")]
-    pub master_key: Option<Secret>,
+    /// Days after which a bucket gets another data key; what was sealed before still opens. 0: never.
+    #[arg(long, env = "RELAY_DATA_KEY_DAYS", default_value_t = 90)]
+    pub data_key_days: u16,
 
     /// Key of the first token, a UUID [default: made, and written to admin.json in the data directory]
     #[arg(long, env = "RELAY_ADMIN_KEY", requires = "admin_secret")]
@@ -209,6 +211,21 @@ pub struct Keys {
     /// Secret of the first token; best given by RELAY_ADMIN_SECRET.
     #[arg(long, env = "RELAY_ADMIN_SECRET", hide_env_values = true, requires = "admin_key")]
     pub admin_secret: Option<Secret>,
+}
+
+/// The key that wraps all others, and those that wrapped before it.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub struct MasterKey {
+    /// File with the key that wraps all others: 32 bytes in base64. Further lines are keys that only
+    /// open. RELAY_MASTER_KEY gives the keys themselves. [default: made in the data directory, unless
+    /// --nats-url is given]
+    #[arg(long, env = "RELAY_MASTER_KEY_FILE")]
+    pub master_key_file: Option<PathBuf>,
+
+    /// The master keys themselves, with commas between them; best given by the environment.
+    #[arg(long, env = "RELAY_MASTER_KEY", hide_env_values = true, hide = true, conflicts_with = "master_key_file")]
+    pub master_key: Option<Secret>,
 }
 
 /// What public outputs may call.
@@ -278,6 +295,55 @@ pub struct Health {
     /// Certificate authority of the server in PEM, for https.
     #[arg(long)]
     pub ca_file: Option<PathBuf>,
+}
+
+/// What to do with which keys.
+#[derive(Debug, Args)]
+pub struct KeysOf {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: KeysCommand,
+}
+
+/// What is done with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Say how many data keys each master key wraps; exit code 1 if some cannot be unwrapped with
+    /// the master keys that are given.
+    Status(KeysAt),
+    /// Wrap every data key under the first of the master keys that are given; exit code 0 once none
+    /// is left under another. It may be broken off, and done again.
+    Rotate(KeysAt),
+    /// Give buckets new data keys. What was sealed before still opens.
+    Renew(Renew),
+}
+
+/// Where the keys are.
+#[derive(Debug, Args)]
+pub struct KeysAt {
+    /// The data directory of a server that starts its own NATS. It must run.
+    #[arg(long, env = "RELAY_DATA_DIR", default_value = "relay-data")]
+    pub data_dir: PathBuf,
+
+    /// NATS.
+    #[command(flatten)]
+    pub nats: Nats,
+
+    /// The master keys.
+    #[command(flatten)]
+    pub master: MasterKey,
+}
+
+/// Whose data keys to renew.
+#[derive(Debug, Args)]
+pub struct Renew {
+    /// Where the keys are.
+    #[command(flatten)]
+    pub at: KeysAt,
+
+    /// The id of a bucket, or `system` [default: every bucket, and the system]
+    #[arg(long)]
+    pub bucket: Option<Scope>,
 }
 
 /// How to answer.

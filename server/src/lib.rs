@@ -9,6 +9,7 @@
 //! - [`acme`] orders certificates for domains.
 //! - [`data_dir`], [`master_key`], [`admin`], [`certs`] and [`tls`] are what the process keeps.
 //! - [`metrics`] says what the process counts, [`panics`] counts what must not happen.
+//! - [`keys`] rotates keys, as a command beside running servers.
 //! - [`echo`] and [`ask`] are small programs for trying things and for health checks.
 //!
 //! The roles know nothing of each other: what they share is the store.
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod data_dir;
 pub mod echo;
 pub mod front;
+pub mod keys;
 pub mod listener;
 pub mod master_key;
 pub mod metrics;

@@ -22,6 +22,9 @@ use tokio::runtime;
 const FILES_BESIDES_CONNECTIONS: u64 = 256;
 
 fn main() -> ExitCode {
+    if std::env::var_os("RELAY_DEBUGGABLE").is_none() {
+        telemetry::memory::keep_out_of_files();
+    }
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(err) => {
@@ -39,6 +42,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Health(args)) => {
             current_thread()?.block_on(ask::run(&args))?;
             Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Keys(args)) => {
+            log::start(log::Format::Text, "warn", &Traces::off())?;
+            current_thread()?.block_on(server::keys::run(args.command))
         }
         Some(Command::Echo(args)) => {
             log::start(log::Format::Text, "info", &Traces::off())?;

@@ -12,11 +12,13 @@ use ingress::RawHead;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use store::Store;
+use store::unreadable::What;
 
 use crate::listener::{App, Peer};
 use crate::readiness::Readiness;
@@ -38,6 +40,11 @@ pub fn registry(readiness: Readiness) -> Registry {
     let mut registry = Registry::with_prefix(PREFIX);
     registry.register_collector(Box::new(Health(readiness)));
     registry
+}
+
+/// Adds what the store counts of what it cannot read.
+pub fn register_store(registry: &mut Registry, store: &Store) {
+    registry.register_collector(Box::new(Unread(store.clone())));
 }
 
 impl Metrics {
@@ -111,6 +118,38 @@ impl Requests {
     pub fn note(&self, purpose: For, status: StatusCode, took: Duration) {
         self.requests.get_or_create(&RequestLabels { r#for: purpose, code: status.as_u16() }).inc();
         self.seconds.get_or_create(&ForLabels { r#for: purpose }).observe(took.as_secs_f64());
+    }
+}
+
+/// What is stored and cannot be read.
+struct Unread(Store);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UnreadLabels {
+    what: &'static str,
+}
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unread")
+    }
+}
+
+impl Collector for Unread {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "What was read in the log and is damaged, or has lost its key";
+        let mut counts = encoder.encode_descriptor("unreadable", help, None, MetricType::Counter)?;
+        for what in What::ALL {
+            let labels = UnreadLabels { what: what.name() };
+            ConstCounter::new(self.0.unreadable().count(what)).encode(counts.encode_family(&labels)?)?;
+        }
+        let help = "Data keys, and records of the directory, that this process cannot open";
+        let mut now = encoder.encode_descriptor("unopened", help, None, MetricType::Gauge)?;
+        for (what, count) in [("key", self.0.keyring().trouble().count()), ("record", self.0.directory().unopened())] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            ConstGauge::new(count).encode(now.encode_family(&UnreadLabels { what })?)?;
+        }
+        Ok(())
     }
 }
 

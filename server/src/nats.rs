@@ -109,6 +109,17 @@ pub fn store_dir(data_dir: &Path) -> PathBuf {
     dir(data_dir).join(config::STORE)
 }
 
+/// How to reach the broker of the server that runs on this data directory.
+///
+/// # Errors
+/// Where its configuration cannot be read: no server was started there, or it is another user's.
+pub fn access(data_dir: &Path) -> anyhow::Result<Access> {
+    let path = dir(data_dir).join(config::FILE);
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("read {}; does a relay-server run on this data directory?", path.display()))?;
+    config::access(&text).with_context(|| format!("{} is not what relay-server writes", path.display()))
+}
+
 impl Embedded {
     /// Starts `nats-server` on the store in the data directory and waits until it answers,
     /// however long it needs to read a large store.

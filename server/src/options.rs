@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use crypto::Secret;
-use crypto::key::MasterKey;
+use crypto::key::MasterKeys;
 use model::TokenId;
 use url::Url;
 
@@ -18,6 +18,8 @@ use crate::acme;
 use crate::cli;
 use crate::listener::Limits;
 use crate::tls;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Where the local certificate authority lies in the data directory.
 const AUTHORITY_DIR: &str = "ca";
@@ -125,8 +127,10 @@ pub struct Options {
     pub replicas: usize,
     /// Over how many streams events are spread.
     pub shards: u16,
-    /// The key that wraps all others.
+    /// The keys that wrap all others.
     pub master_key: MasterKeySource,
+    /// After which time a bucket's data key is followed by another, if ever.
+    pub key_age_max: Option<Duration>,
     /// The first token; when not given it is made.
     pub admin: Option<Admin>,
     /// Limits on callers.
@@ -165,8 +169,8 @@ pub enum Nats {
 /// Where the master key comes from.
 #[derive(Debug)]
 pub enum MasterKeySource {
-    /// It was given.
-    Given(MasterKey),
+    /// They were given.
+    Given(MasterKeys),
     /// It lies in the data directory, and is made there for an empty store.
     DataDir,
 }
@@ -203,7 +207,8 @@ impl Options {
             roles,
             acme: acme_config(&cli.tls, cli.public_url.as_ref()),
             tls: tls_source(&cli.tls, &cli.data_dir, cli.http_addr, cli.public_url.as_ref())?,
-            master_key: master_key(&cli.keys, embedded)?,
+            master_key: master_key(&cli.keys.master, embedded)?,
+            key_age_max: (cli.keys.data_key_days > 0).then(|| DAY * u32::from(cli.keys.data_key_days)),
             admin: cli.keys.admin_key.zip(cli.keys.admin_secret).map(|(key, secret)| Admin { key, secret }),
             limits: limits(&cli.limits)?,
             ingress: ingress::Config::new(cli.limits.body_bytes_max, cli.limits.body_memory_bytes_max)
@@ -298,7 +303,7 @@ fn acme_config(cli: &cli::Tls, public_url: Option<&Url>) -> Option<acme::Config>
     })
 }
 
-fn nats(cli: cli::Nats) -> anyhow::Result<Nats> {
+pub(crate) fn nats(cli: cli::Nats) -> anyhow::Result<Nats> {
     if cli.nats_url.is_empty() {
         return Ok(Nats::Embedded {
             binary: cli.nats_server,
@@ -329,7 +334,7 @@ fn nats(cli: cli::Nats) -> anyhow::Result<Nats> {
     Ok(Nats::External { servers, credentials, ca_file: cli.nats_ca_file, durability: cli.durability })
 }
 
-fn master_key(cli: &cli::Keys, embedded: bool) -> anyhow::Result<MasterKeySource> {
+pub(crate) fn master_key(cli: &cli::MasterKey, embedded: bool) -> anyhow::Result<MasterKeySource> {
     let text = match (&cli.master_key, &cli.master_key_file) {
         (Some(key), _) => key.clone(),
         (None, Some(path)) => read_secret(path).context("--master-key-file")?,
@@ -339,7 +344,7 @@ fn master_key(cli: &cli::Keys, embedded: bool) -> anyhow::Result<MasterKeySource
              relay-server of that NATS; `openssl rand -base64 32` makes one"
         ),
     };
-    Ok(MasterKeySource::Given(text.expose().parse().context("read the master key")?))
+    Ok(MasterKeySource::Given(text.expose().parse().context("read the master keys")?))
 }
 
 fn limits(cli: &cli::Limits) -> anyhow::Result<Limits> {

@@ -1,7 +1,7 @@
 //! Whether the process can do its work, for load balancers and people.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::Serialize;
 use store::Health;
@@ -22,6 +22,8 @@ struct Shared {
     health: OnceLock<Health>,
     /// What is wrong with the disk of a NATS of our own.
     disk: OnceLock<watch::Receiver<Option<String>>>,
+    /// Why it could not be opened the last time.
+    failure: Mutex<Option<Check>>,
     stopping: AtomicBool,
 }
 
@@ -42,15 +44,28 @@ pub struct Report {
 }
 
 /// One thing that must be so.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// Its name.
     pub name: &'static str,
     /// Whether it is so.
     pub ok: bool,
-    /// What is wrong, if anything is.
+    /// What is wrong, if anything is: also what an operator must look at while it is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+impl Shared {
+    fn failure(&self) -> Option<Check> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn chain(error: &store::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }
 
 impl Readiness {
@@ -61,6 +76,7 @@ impl Readiness {
             durability,
             health: OnceLock::new(),
             disk: OnceLock::new(),
+            failure: Mutex::default(),
             stopping: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared) }
@@ -76,6 +92,20 @@ impl Readiness {
         let _ = self.shared.disk.set(disk);
     }
 
+    /// The store could not be opened; it is tried again.
+    pub fn store_failed(&self, error: &store::Error) {
+        let why = match error {
+            store::Error::Sealed { .. } | store::Error::NoKey { .. } | store::Error::KeyringLost => Some(chain(error)),
+            // What the network says is for the log; this is read by strangers too.
+            store::Error::Unavailable { .. }
+            | store::Error::Conflict
+            | store::Error::Exists
+            | store::Error::Unreadable { .. } => None,
+        };
+        let check = why.map(|why| Check { name: "keys", ok: false, why: Some(why) });
+        *self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner) = check;
+    }
+
     /// The process was told to stop: nothing new should be sent to it.
     pub fn stopping(&self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
@@ -87,9 +117,13 @@ impl Readiness {
             Some(health) => health
                 .checks()
                 .into_iter()
-                .map(|check| Check { name: check.name, ok: check.problem.is_none(), why: check.problem })
+                .map(|check| Check { name: check.name, ok: check.ok, why: check.why })
                 .collect(),
-            None => vec![Check { name: "nats", ok: false, why: Some("the store is not open yet".to_owned()) }],
+            None => vec![self.shared.failure().unwrap_or_else(|| Check {
+                name: "nats",
+                ok: false,
+                why: Some("the store is not open yet".to_owned()),
+            })],
         };
         if let Some(disk) = self.shared.disk.get() {
             let why = disk.borrow().clone();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use auth::Auth;
-use crypto::key::{MasterKey, MasterKeys};
+use crypto::key::MasterKeys;
 use dispatcher::Dispatcher;
 use ingress::Ingress;
 use prometheus_client::registry::Registry;
@@ -116,16 +116,19 @@ impl Server {
             groups.front.spawn("the certificates", async move { certificates.run(&stop).await });
         }
 
-        let masters = MasterKeys::new(open_master_key(&options.master_key, &data_path)?, Vec::new());
+        let masters = open_master_keys(&options.master_key, &data_path)?;
         let store_options = store_options(&options, &data_path, &readiness, groups).await?;
-        let Some((store, driver)) = Box::pin(Store::open(store_options, masters, &groups.back.stop())).await else {
+        let (stop, failed) = (groups.back.stop(), |error: &store::Error| readiness.store_failed(error));
+        let opened = Box::pin(Store::open(store_options, masters, &stop, failed)).await;
+        let Some((store, driver)) = opened else {
             bail!("the store was given up");
         };
         let driver_stop = groups.back.stop();
-        groups.back.spawn("the store", async move { driver.run(&driver_stop).await });
+        groups.back.spawn("the store", async move { Box::pin(driver.run(&driver_stop)).await });
         if let Some((config, shelf)) = options.acme.clone().zip(shelf) {
             order_certificates(config, &store, shelf, groups);
         }
+        metrics::register_store(&mut registry, &store);
         front.open(start_roles(&options, &store, url, &data_path, &mut registry, groups)?);
         if let Some(address) = options.metrics_addr {
             serve_metrics(address, Metrics::new(registry), groups).await?;
@@ -160,9 +163,10 @@ impl Groups {
     }
 }
 
-fn open_master_key(source: &MasterKeySource, data_dir: &Path) -> anyhow::Result<MasterKey> {
+/// The master keys that a server has, made for a new one.
+fn open_master_keys(source: &MasterKeySource, data_dir: &Path) -> anyhow::Result<MasterKeys> {
     match source {
-        MasterKeySource::Given(key) => Ok(key.clone()),
+        MasterKeySource::Given(keys) => Ok(keys.clone()),
         MasterKeySource::DataDir => master_key::open(data_dir, &nats::store_dir(data_dir)),
     }
 }
@@ -176,13 +180,26 @@ async fn store_options(
 ) -> anyhow::Result<store::Options> {
     let mut to_store = match &options.nats {
         Nats::Embedded { binary, durability } => {
-            let access = start_broker(binary.as_deref(), *durability, data_dir, readiness, groups).await?;
-            store::Options {
-                credentials: Some((access.user, access.password)),
-                client_name: CLIENT_NAME.to_owned(),
-                ..store::Options::new(format!("nats://{}", access.address))
-            }
+            of_embedded(start_broker(binary.as_deref(), *durability, data_dir, readiness, groups).await?)
         }
+        external => reach(external, data_dir)?,
+    };
+    to_store.provision = options.roles.has(Role::Auth);
+    to_store.tend_keys = options.roles.has(Role::Api);
+    to_store.key_age_max = options.key_age_max;
+    to_store.shards = options.shards;
+    to_store.replicas = options.replicas;
+    Ok(to_store)
+}
+
+/// How to reach a NATS that runs already: one that others run, or that of the server on this data
+/// directory.
+///
+/// # Errors
+/// Where no server has been started on the data directory.
+pub(crate) fn reach(nats: &Nats, data_dir: &Path) -> anyhow::Result<store::Options> {
+    Ok(match nats {
+        Nats::Embedded { .. } => of_embedded(nats::access(data_dir)?),
         Nats::External { servers, credentials, ca_file, .. } => store::Options {
             servers: servers.clone(),
             credentials: credentials.clone(),
@@ -191,11 +208,15 @@ async fn store_options(
             client_name: credentials.as_ref().map_or(CLIENT_NAME, |(user, _)| user).to_owned(),
             ..store::Options::new(String::new())
         },
-    };
-    to_store.provision = options.roles.has(Role::Auth);
-    to_store.shards = options.shards;
-    to_store.replicas = options.replicas;
-    Ok(to_store)
+    })
+}
+
+fn of_embedded(access: nats::Access) -> store::Options {
+    store::Options {
+        credentials: Some((access.user, access.password)),
+        client_name: CLIENT_NAME.to_owned(),
+        ..store::Options::new(format!("nats://{}", access.address))
+    }
 }
 
 async fn start_broker(

@@ -132,6 +132,11 @@ impl MasterKeys {
         Self { active, others }
     }
 
+    /// The ids of all of them, that of the key that wraps first.
+    pub fn ids(&self) -> impl Iterator<Item = MasterKeyId> {
+        self.all().map(MasterKey::id)
+    }
+
     /// Returns the id of the key that wraps.
     pub fn active_id(&self) -> MasterKeyId {
         self.active.id()
@@ -196,7 +201,32 @@ impl MasterKeys {
     }
 
     fn find(&self, id: MasterKeyId) -> Result<&MasterKey, Error> {
-        std::iter::once(&self.active).chain(&self.others).find(|key| key.id() == id).ok_or(Error::UnknownMasterKey(id))
+        self.all().find(|key| key.id() == id).ok_or(Error::UnknownMasterKey(id))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &MasterKey> {
+        std::iter::once(&self.active).chain(&self.others)
+    }
+}
+
+impl FromStr for MasterKeys {
+    type Err = Error;
+
+    /// Reads keys as [`MasterKey::from_str`] does, with white space or commas between them. The first
+    /// wraps. A key that stands twice is a mistake in a rotation, and is refused.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid = |reason| Error::InvalidKey { what: "master key", reason };
+        let mut keys = Vec::new();
+        for part in text.split(|c: char| c.is_whitespace() || c == ',').filter(|part| !part.is_empty()) {
+            let key: MasterKey = part.parse()?;
+            if keys.iter().any(|known: &MasterKey| known.id() == key.id()) {
+                return Err(invalid("it stands there twice"));
+            }
+            keys.push(key);
+        }
+        let mut keys = keys.into_iter();
+        let active = keys.next().ok_or_else(|| invalid("there is none"))?;
+        Ok(Self::new(active, keys.collect()))
     }
 }
 

@@ -10,7 +10,7 @@ use model::UnixMs;
 use telemetry::Stop;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::answer::Answers;
 use crate::certificate::Certificates;
@@ -27,6 +27,7 @@ use crate::presence::Presence;
 use crate::publish::Publisher;
 use crate::replay::Replays;
 use crate::report::Reports;
+use crate::unreadable::Unreadable;
 use crate::verification::Verification;
 use crate::{Error, Options};
 
@@ -49,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) layout: Layout,
     /// On how many servers each message is kept.
     pub(crate) replicas: usize,
+    /// How long events are kept.
+    pub(crate) retention: Duration,
     /// Counts how often the connection was made.
     connected: watch::Receiver<u64>,
     clock: Clock,
@@ -64,6 +67,7 @@ pub(crate) struct Inner {
     credentials: Credentials,
     certificates: Certificates,
     health: Health,
+    pub(crate) unreadable: Unreadable,
 }
 
 impl Inner {
@@ -83,12 +87,28 @@ pub struct Driver {
 
 impl Store {
     /// Connects and sets up what must be there, trying until it succeeds or `stop` is given;
-    /// `None` then. The store is of use while [`Driver::run`] runs.
-    pub async fn open(options: Options, masters: MasterKeys, stop: &Stop) -> Option<(Self, Driver)> {
+    /// `None` then. `failed` is told why each try failed. The store is of use while [`Driver::run`]
+    /// runs.
+    pub async fn open(
+        options: Options,
+        masters: MasterKeys,
+        stop: &Stop,
+        failed: impl Fn(&Error),
+    ) -> Option<(Self, Driver)> {
         loop {
             match Box::pin(stop.or(Self::try_open(&options, masters.clone()))).await? {
                 Ok(store) => return Some((store.clone(), Driver { store, options })),
-                Err(error) => warn!(error = chain(&error), "the store is not ready; trying again"),
+                Err(error) => {
+                    match &error {
+                        Error::Sealed { .. } => error!(
+                            error = chain(&error),
+                            "the master key is another than that of this store: give the one that is named, further \
+                             keys on further lines; nothing was overwritten"
+                        ),
+                        _ => warn!(error = chain(&error), "the store is not ready; trying again"),
+                    }
+                    failed(&error);
+                }
             }
             stop.or(tokio::time::sleep(SETUP_WAIT)).await?;
         }
@@ -104,20 +124,24 @@ impl Store {
             layout::provision(&context, options).await?;
         }
         let keyring = Keyring::new(masters, bucket(&context, layout::KEYRING).await?);
-        for scope in [Scope::System, Scope::Void] {
-            if options.provision {
-                keyring.ensure(scope).await?;
-            } else {
-                keyring.load(scope).await?;
-            }
-        }
+        let records = bucket(&context, layout::DIRECTORY).await?;
+        open_own_keys(&keyring, &records, options.provision).await?;
         let (layout, clock) = (Layout { shards: options.shards }, Clock::default());
         let publisher = Publisher::new(client.clone());
-        let records = bucket(&context, layout::DIRECTORY).await?;
         let directory = Directory::new(records, publisher.beside(), keyring.clone());
+        let unreadable = Unreadable::default();
+        let events = Events::new(
+            layout,
+            keyring.clone(),
+            publisher.clone(),
+            Publisher::new(bulk),
+            context.clone(),
+            unreadable.clone(),
+        );
         let inner = Inner {
-            events: Events::new(layout, keyring.clone(), publisher.clone(), Publisher::new(bulk), context.clone()),
-            facts: Facts::new(layout, publisher.beside(), context.clone()),
+            events,
+            facts: Facts::new(layout, publisher.beside(), context.clone(), unreadable.clone()),
+            unreadable,
             answers: Answers::new(client.clone(), context.clone(), layout, keyring.clone(), publisher.beside()),
             presence: Presence::new(context.clone(), keyring.clone(), clock.clone()),
             reports: Reports::new(client.clone()),
@@ -125,11 +149,12 @@ impl Store {
             verification: Verification::new(client.clone()),
             credentials: Credentials::new(context.clone(), keyring.clone()),
             certificates: Certificates::new(context.clone(), keyring.clone()),
-            health: Health::new(client.clone(), publisher.beside(), directory.clone()),
+            health: Health::new(client.clone(), publisher.beside(), directory.clone(), keyring.clone()),
             client,
             context,
             layout,
             replicas: options.replicas,
+            retention: options.retention,
             connected,
             clock,
             keyring,
@@ -199,6 +224,11 @@ impl Store {
         &self.inner.certificates
     }
 
+    /// What was tried in vain to be read.
+    pub fn unreadable(&self) -> &Unreadable {
+        &self.inner.unreadable
+    }
+
     /// Whether the store can take a webhook now.
     pub fn health(&self) -> &Health {
         &self.inner.health
@@ -210,7 +240,21 @@ impl Driver {
     /// dispatcher gives back at its end, before the process can end with it.
     pub async fn run(self, stop: &Stop) {
         let inner = &self.store.inner;
+        let (options, store) = (&self.options, &self.store);
+        let erase = async {
+            if options.provision {
+                inner.keyring.erase(stop).await;
+            }
+        };
+        let tend = async {
+            if options.tend_keys {
+                store.tend_keys(options.key_age_max, stop).await;
+            }
+        };
         tokio::join!(
+            inner.keyring.run(stop),
+            erase,
+            tend,
             inner.directory.run(stop),
             inner.presence.run(stop),
             inner.health.run(stop),
@@ -234,6 +278,38 @@ impl Driver {
             }
         }
     }
+}
+
+/// Has the keys that belong to no bucket, made by whoever sets everything up.
+///
+/// A keyring without them beside records that only they open was lost, and must be brought back:
+/// new keys would take its place for good.
+async fn open_own_keys(keyring: &Keyring, records: &kv::Store, provision: bool) -> Result<(), Error> {
+    for scope in [Scope::System, Scope::Void] {
+        match keyring.load(scope).await {
+            Err(Error::NoKey { .. }) if provision => {
+                if scope == Scope::System && !is_empty(records).await? {
+                    return Err(Error::KeyringLost);
+                }
+                keyring.ensure(scope).await?;
+            }
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+async fn is_empty(kv: &kv::Store) -> Result<bool, Error> {
+    let info = kv.stream.get_info().await.map_err(|e| Error::unavailable("look at the directory", e))?;
+    Ok(info.state.last_sequence == 0)
+}
+
+/// The key-value bucket of data keys, over a connection of its own.
+pub(crate) async fn keyring_alone(options: &Options) -> Result<kv::Store, Error> {
+    let client = connect(options, "-keys", watch::Sender::new(0)).await?;
+    let mut context = jetstream::new(client);
+    context.set_timeout(API_WAIT);
+    bucket(&context, layout::KEYRING).await
 }
 
 async fn bucket(context: &Context, name: &str) -> Result<kv::Store, Error> {

@@ -29,6 +29,7 @@ pub use pulled::{Pulled, Receipt};
 pub use queue::Queue;
 
 use crate::fact::{CursorKey, From};
+use crate::unreadable::What as Unread;
 use crate::{Error, Store};
 
 /// How many events of one cursor may be handed out and not yet acknowledged: a destination that
@@ -223,6 +224,12 @@ impl Cursor {
                 self.asked = 0;
                 self.refused_until = Instant::now() + REFUSED_WAIT;
             }
+            What::Signal(Some(Signal::Stranger(receipt))) => {
+                self.asked = self.asked.saturating_sub(1);
+                self.store.inner.unreadable.note(Unread::Stranger);
+                // Given out again and again it would take the place of an event.
+                self.acknowledge(&receipt).await?;
+            }
             What::Signal(Some(Signal::Nothing)) => {}
             What::Asked(Some(message)) => {
                 self.shared |= message.payload.as_ref() == consumer::ATTACHES;
@@ -248,7 +255,7 @@ impl Cursor {
     /// Reads the facts that came since they were last read.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; [`Error::Unreadable`] when a fact is of a later version.
+    /// [`Error::Unavailable`].
     pub async fn look_again(&mut self, now: UnixMs) -> Result<(), Error> {
         self.refresh(now, false).await
     }

@@ -138,8 +138,45 @@ impl Directory {
         all
     }
 
-    /// The keys of a bucket's records that this process could not open, because they were written
-    /// while the bucket was being deleted, by a process that still had its data key.
+    /// The keys of all records of a bucket that are in memory, its own among them.
+    pub(crate) fn keys_of(&self, bucket: BucketId) -> Vec<Key> {
+        let maps = self.maps();
+        let inputs = maps.inputs_of(bucket).map(|id| Key::Input(bucket, *id));
+        let outputs = maps.outputs_of(bucket).map(|id| Key::Output(bucket, *id));
+        let groups = maps.groups.values().map(|group| &group.record).filter(|group| group.bucket == bucket);
+        let groups = groups.map(|group| Key::Group(bucket, group.output, group.id));
+        inputs.chain(outputs).chain(groups).chain([Key::Bucket(bucket)]).collect()
+    }
+
+    /// Whether there is an input of that id whose record, or whose bucket's, this process could not
+    /// open: its webhooks can be neither taken nor treated as nobody's.
+    pub fn is_unopened(&self, id: InputId) -> bool {
+        self.maps().is_unopened(id)
+    }
+
+    /// Whether there is any input that this process could not open; its host name is not known then.
+    pub fn has_unopened_inputs(&self) -> bool {
+        self.maps().has_unopened_inputs()
+    }
+
+    /// The outputs of a bucket whose records this process could not open. Events are due to them all
+    /// the same, for when they can be read again.
+    pub fn unopened_outputs_of(&self, bucket: BucketId) -> Vec<OutputId> {
+        let maps = self.maps();
+        let outputs = maps.unopened_of(bucket).filter_map(|key| match key {
+            Key::Output(_, id) => Some(*id),
+            _ => None,
+        });
+        outputs.collect()
+    }
+
+    /// How many records this process could not open.
+    pub fn unopened(&self) -> usize {
+        self.maps().unopened()
+    }
+
+    /// The keys of a bucket's records that this process could not open, because they are damaged, or
+    /// were written while the bucket was being deleted, by a process that still had its data key.
     pub fn unopened_of(&self, bucket: BucketId) -> Vec<Key> {
         self.maps().unopened_of(bucket).cloned().collect()
     }

@@ -34,6 +34,12 @@ pub enum Error {
         /// Whose key is missing.
         scope: String,
     },
+    /// The system's data key is missing beside records that it sealed.
+    #[error(
+        "the keyring is empty beside a directory that is not: bring the stream KV_keyring back from a backup; nothing \
+         was made in its place"
+    )]
+    KeyringLost,
     /// A stored value does not have the form that this version reads.
     #[error("{what} cannot be read: {why}")]
     Unreadable {

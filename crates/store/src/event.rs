@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::keyring::{Keyring, Scope};
 use crate::layout::{self, Layout};
 use crate::publish::{Publication, Publisher};
+use crate::unreadable::{Unreadable, What};
 use crate::{Error, get};
 
 pub use heads::Read;
@@ -71,6 +72,7 @@ pub struct Events {
     bulk: Publisher,
     context: Context,
     void: Semaphore,
+    unreadable: Unreadable,
 }
 
 impl Events {
@@ -80,8 +82,9 @@ impl Events {
         publisher: Publisher,
         bulk: Publisher,
         context: Context,
+        unreadable: Unreadable,
     ) -> Self {
-        Self { layout, keyring, publisher, bulk, context, void: Semaphore::new(VOID_APPENDS_MAX) }
+        Self { layout, keyring, publisher, bulk, context, void: Semaphore::new(VOID_APPENDS_MAX), unreadable }
     }
 
     /// Seals a webhook and appends it to the log. Done only when the log has acknowledged it.
@@ -179,8 +182,11 @@ impl Events {
         sealed: Bytes,
     ) -> Result<Request, Error> {
         let scope = Scope::Bucket(bucket);
-        let opened = self.keyring.open(scope, Kind::Event, &event_subject(event, input), sealed).await?;
-        Request::decode(opened).map_err(|e| Error::unreadable(format_args!("event {event}"), e))
+        let opened = self.keyring.open(scope, Kind::Event, &event_subject(event, input), sealed).await;
+        let read = opened.and_then(|opened| {
+            Request::decode(opened).map_err(|e| Error::unreadable(format_args!("event {event}"), e))
+        });
+        self.count(read)
     }
 
     /// Reads and opens piece number `index` of an event's body.
@@ -203,7 +209,14 @@ impl Events {
         let scope = Scope::Bucket(bucket);
         let name = scope.to_string();
         let index = u32::try_from(index).map_err(|_| gone())?;
-        self.keyring.open_part(scope, &chunk_context(&name, &event, index), message.payload).await
+        self.count(self.keyring.open_part(scope, &chunk_context(&name, &event, index), message.payload).await)
+    }
+
+    fn count<T>(&self, read: Result<T, Error>) -> Result<T, Error> {
+        if matches!(read, Err(Error::Sealed { .. } | Error::NoKey { .. } | Error::Unreadable { .. })) {
+            self.unreadable.note(What::Event);
+        }
+        read
     }
 
     /// The sequence of a bucket's last event; `None` when none is kept.

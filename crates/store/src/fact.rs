@@ -11,10 +11,12 @@ use model::fact::{self, Ending, Fact};
 use model::progress::Progress;
 use model::{BucketId, GroupId, OutputId, UnixMs};
 use tokio::time::timeout;
+use tracing::error;
 use uuid::Uuid;
 
 use crate::layout::Layout;
 use crate::publish::{Publication, Publisher};
+use crate::unreadable::{Unreadable, What};
 use crate::{Error, get};
 
 /// How long an append is tried before its caller is told.
@@ -55,11 +57,12 @@ pub struct Facts {
     layout: Layout,
     publisher: Publisher,
     context: Context,
+    unreadable: Unreadable,
 }
 
 impl Facts {
-    pub(crate) fn new(layout: Layout, publisher: Publisher, context: Context) -> Self {
-        Self { layout, publisher, context }
+    pub(crate) fn new(layout: Layout, publisher: Publisher, context: Context, unreadable: Unreadable) -> Self {
+        Self { layout, publisher, context, unreadable }
     }
 
     /// Appends facts, in order, as one message. Done only when the log has acknowledged them.
@@ -106,13 +109,14 @@ impl Facts {
     /// sequence of the last; 0 when there is none at all.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; [`Error::Unreadable`] when a fact is of a later version.
+    /// [`Error::Unavailable`].
     pub async fn fold(&self, key: &CursorKey, from: From, progress: &mut Progress) -> Result<u64, Error> {
         self.read(key, from, |fact| progress.apply(fact)).await
     }
 
     /// Calls `each` with every fact of a cursor that is in the log now, in order, and returns the
-    /// sequence of the last; 0 when there is none at all.
+    /// sequence of the last; 0 when there is none at all. A message that cannot be read is left out:
+    /// its deliveries may be made again, which is better than none being made any more.
     ///
     /// # Errors
     /// As [`Facts::fold`].
@@ -143,9 +147,7 @@ impl Facts {
             };
             let message = message.map_err(|e| Error::unavailable(what, e))?;
             let sequence = message.info().map_err(|e| Error::unavailable(what, e))?.stream_sequence;
-            let facts = fact::decode(&message.payload)
-                .map_err(|e| Error::unreadable(format_args!("message {sequence} of {stream}"), e))?;
-            facts.iter().for_each(&mut each);
+            self.decode(&stream, sequence, &message.payload).iter().for_each(&mut each);
             if sequence >= last {
                 return Ok(sequence);
             }
@@ -177,8 +179,7 @@ impl Facts {
         let Some(last) = get::last_on(&self.context, &stream, self.subject(key), "read facts").await? else {
             return Ok(None);
         };
-        let facts = fact::decode(&last.payload)
-            .map_err(|e| Error::unreadable(format_args!("message {} of {stream}", last.sequence), e))?;
+        let facts = self.decode(&stream, last.sequence, &last.payload);
         Ok(facts.iter().filter(|fact| fact.ending() == Some(Ending::Sent)).map(Fact::at).max())
     }
 
@@ -187,6 +188,14 @@ impl Facts {
         let stream = self.layout.fact_stream(key.bucket);
         let last = get::last_on(&self.context, &stream, self.subject(key), "read facts").await?;
         Ok(last.map(|message| (message.sequence, get::stored_at(&message))))
+    }
+
+    fn decode(&self, stream: &str, sequence: u64, payload: &[u8]) -> Vec<Fact> {
+        fact::decode(payload).unwrap_or_else(|error| {
+            error!(stream, sequence, %error, "a message of facts cannot be read; it is left out");
+            self.unreadable.note(What::Fact);
+            Vec::new()
+        })
     }
 
     fn subject(&self, key: &CursorKey) -> String {

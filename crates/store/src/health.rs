@@ -10,6 +10,7 @@ use telemetry::Stop;
 use tokio::time::Instant;
 
 use crate::directory::Directory;
+use crate::keyring::Keyring;
 use crate::layout;
 use crate::publish::{Publication, Publisher};
 
@@ -26,6 +27,7 @@ pub struct Health {
     client: Client,
     publisher: Publisher,
     directory: Directory,
+    keyring: Keyring,
     last: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -34,13 +36,15 @@ pub struct Health {
 pub struct Check {
     /// Its name.
     pub name: &'static str,
-    /// What is wrong, if anything is.
-    pub problem: Option<String>,
+    /// Whether it is so.
+    pub ok: bool,
+    /// What is wrong, if anything is: also what an operator must look at while it is so.
+    pub why: Option<String>,
 }
 
 impl Health {
-    pub(crate) fn new(client: Client, publisher: Publisher, directory: Directory) -> Self {
-        Self { client, publisher, directory, last: Arc::default() }
+    pub(crate) fn new(client: Client, publisher: Publisher, directory: Directory, keyring: Keyring) -> Self {
+        Self { client, publisher, directory, keyring, last: Arc::default() }
     }
 
     /// What is so now.
@@ -48,12 +52,27 @@ impl Health {
         let connected = self.client.connection_state() == State::Connected;
         let acked = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = acked.is_some_and(|at| at.elapsed() < CANARY_AGE_MAX);
-        let check = |name, ok: bool, problem: &str| Check { name, problem: (!ok).then(|| problem.to_owned()) };
+        let check = |name, ok: bool, why: &str| Check { name, ok, why: (!ok).then(|| why.to_owned()) };
         vec![
+            self.keys(),
             check("nats", connected, "not connected"),
             check("directory", self.directory.is_loaded(), "not loaded yet"),
             check("canary", recent, "no write was acknowledged in the last 15 s"),
         ]
+    }
+
+    /// A master key that is missing is a mistake in how this process was started; that one bucket's
+    /// key is damaged must not take all others away.
+    fn keys(&self) -> Check {
+        let name = "keys";
+        if !self.keyring.is_loaded() {
+            return Check { name, ok: false, why: Some("not loaded yet".to_owned()) };
+        }
+        let trouble = self.keyring.trouble();
+        match trouble.missing() {
+            Some(missing) => Check { name, ok: false, why: Some(missing) },
+            None => Check { name, ok: true, why: trouble.concerns() },
+        }
     }
 
     /// Publishes the canary until told to stop.

@@ -37,6 +37,10 @@ const REPLAY_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// all the others could wait longer than its request may take.
 const SIDE_BY_SIDE_MAX: usize = 4;
 
+/// How many messages of a data key may wait to be erased; more would be dropped by JetStream, and
+/// their bytes stay in a file.
+const KEYRING_HISTORY: i64 = 64;
+
 /// The stream of webhooks for inputs that do not exist.
 pub(crate) const VOID: &str = "VOID";
 /// Its subject.
@@ -125,7 +129,25 @@ pub(crate) async fn provision(context: &Context, options: &Options) -> Result<()
         let made = context.create_or_update_key_value(config).await;
         made.map_err(|e| Error::unavailable("create a key-value bucket", e))?;
     }
-    Ok(())
+    let mut keyring = keyring(options);
+    if let Ok(stream) = context.get_stream(&keyring.name).await {
+        // One that an earlier version made forbids it, and nothing takes that back.
+        keyring.deny_delete = stream.cached_info().config.deny_delete;
+    }
+    let made = context.create_or_update_stream(keyring).await;
+    made.map(|_| ()).map_err(|e| Error::unavailable("create the keyring", e))
+}
+
+/// The stream of the key-value bucket of data keys, which differs from others: its messages may be
+/// deleted one by one, because only that overwrites them on disk, and none goes before that.
+fn keyring(options: &Options) -> Config {
+    Config {
+        max_age: Duration::ZERO,
+        max_messages_per_subject: KEYRING_HISTORY,
+        max_consumers: -1,
+        allow_rollup: true,
+        ..stream(options, &format!("KV_{KEYRING}"), &format!("$KV.{KEYRING}.>"))
+    }
 }
 
 fn streams(options: &Options) -> Vec<Config> {
@@ -178,7 +200,7 @@ fn stream(options: &Options, name: &str, subject: &str) -> Config {
     }
 }
 
-fn buckets(options: &Options) -> [kv::Config; 6] {
+fn buckets(options: &Options) -> [kv::Config; 5] {
     let bucket = |name: &str, history| kv::Config {
         bucket: name.to_owned(),
         history,
@@ -189,10 +211,8 @@ fn buckets(options: &Options) -> [kv::Config; 6] {
     // A key that is gone must be gone: only the directory keeps earlier revisions.
     let presence = kv::Config { storage: StorageType::Memory, max_age: PRESENCE_AGE_MAX, ..bucket(PRESENCE, 1) };
     let replay = kv::Config { storage: StorageType::Memory, max_age: REPLAY_AGE_MAX, ..bucket(REPLAY, 1) };
-    let kept =
-        [bucket(DIRECTORY, DIRECTORY_HISTORY), bucket(KEYRING, 1), bucket(CREDENTIAL, 1), bucket(CERTIFICATE, 1)];
-    let [directory, keyring, credential, certificate] = kept;
-    [directory, keyring, credential, certificate, presence, replay]
+    let directory = bucket(DIRECTORY, DIRECTORY_HISTORY);
+    [directory, bucket(CREDENTIAL, 1), bucket(CERTIFICATE, 1), presence, replay]
 }
 
 #[cfg(test)]

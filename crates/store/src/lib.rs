@@ -4,7 +4,7 @@
 //!
 //! - [`Store`] is the handle that every service holds; it is cheap to clone.
 //! - [`layout`] declares the streams, their subjects and their limits.
-//! - [`keyring::Keyring`] holds the data keys of buckets in memory and reads new ones when they come.
+//! - [`keyring::Keyring`] holds the data keys of buckets in memory, makes them and destroys them.
 //! - [`directory::Directory`] holds what people configured in memory, and writes changes.
 //! - [`event`] appends webhooks, [`fact`] appends and folds what happened to them.
 //! - [`cursor::Cursor`] is the position of a group on an output: events come out of it, in order,
@@ -13,6 +13,7 @@
 //! - [`report`] tells dispatchers what clients said of deliveries over REST.
 //! - [`certificate`] keeps the certificates that are ordered for domains.
 //! - [`feed::Feed`] follows all of both, for whoever keeps a picture of them.
+//! - [`unreadable`] counts what cannot be read.
 //! - [`presence`] is who is there now: dispatchers, sessions, how cursors stand.
 //! - [`verification`] asks `auth` about credentials, and lets `auth` answer; [`credential`] is what
 //!   `auth` alone may read.
@@ -41,6 +42,7 @@ pub mod presence;
 mod publish;
 pub mod replay;
 pub mod report;
+pub mod unreadable;
 pub mod verification;
 
 pub use client::{Driver, Store};

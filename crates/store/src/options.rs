@@ -28,6 +28,10 @@ pub struct Options {
     pub client_name: String,
     /// Whether this process creates the streams; the others wait for them.
     pub provision: bool,
+    /// Whether this process tends the data keys of buckets: see [`crate::keyring::tend`].
+    pub tend_keys: bool,
+    /// After which time a bucket's data key is followed by another, if ever.
+    pub key_age_max: Option<Duration>,
     /// How many streams events and facts are spread over, 1 to [`SHARDS_MAX`].
     ///
     /// It must be the same for every process, and never change while events are kept.
@@ -49,6 +53,8 @@ impl Options {
             ca_file: None,
             client_name: "relay".to_owned(),
             provision: true,
+            tend_keys: false,
+            key_age_max: None,
             shards: SHARDS_DEFAULT,
             replicas: 1,
             retention: RETENTION_DEFAULT,

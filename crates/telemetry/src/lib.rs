@@ -1,6 +1,8 @@
-//! Log lines, traces, and the signal to stop: what every program of the relay starts with.
+//! Log lines, traces, the signal to stop, and memory that is written nowhere: what every program of the
+//! relay starts with.
 
 pub mod log;
+pub mod memory;
 pub mod stop;
 pub mod trace;
 

@@ -75,7 +75,8 @@ async fn open(access: &Access) -> Result<Store> {
         ..Options::new(access.urls())
     };
     let masters = MasterKeys::new(MasterKey::generate()?, Vec::new());
-    let (store, driver) = Store::open(options, masters, &Stop::new()).await.context("the store was given up")?;
-    tokio::spawn(async move { driver.run(&Stop::new()).await });
+    let (store, driver) =
+        Store::open(options, masters, &Stop::new(), |_| {}).await.context("the store was given up")?;
+    tokio::spawn(async move { Box::pin(driver.run(&Stop::new())).await });
     Ok(store)
 }

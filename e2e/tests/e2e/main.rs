@@ -43,6 +43,7 @@ mod crons;
 mod cursors;
 #[cfg(test)]
 mod cut_off;
+mod damaged;
 #[cfg(test)]
 mod deduplicate;
 #[cfg(test)]
@@ -61,6 +62,10 @@ mod flipped_bits;
 mod groups;
 #[cfg(test)]
 mod handshakes;
+#[cfg(test)]
+mod key_loss;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]

@@ -14,11 +14,7 @@ use crate::straight::Straight;
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happens_is_counted_and_names_nobody() {
     story(async |world: &World| {
-        // Bound and never listening: nobody else is given the port.
-        let reserved = TcpSocket::new_v4()?;
-        reserved.set_reuseaddr(true)?;
-        reserved.bind((Ipv4Addr::LOCALHOST, 0).into())?;
-        let address = reserved.local_addr()?;
+        let (_reserved, address) = free_address()?;
         let server = world.server("relay").args(["--metrics-addr", &address.to_string()]);
         let straight = Straight::on(server, world, json!({}), json!({})).await?;
         straight.destination.replies(|arrival| Reply::Status(if arrival.number() == Some(2) { 404 } else { 200 }));
@@ -53,7 +49,16 @@ async fn what_happens_is_counted_and_names_nobody() {
     .await;
 }
 
-async fn metrics(address: SocketAddr) -> Result<String> {
+/// Bound and never listening: nobody else is given the port.
+pub(crate) fn free_address() -> Result<(TcpSocket, SocketAddr)> {
+    let reserved = TcpSocket::new_v4()?;
+    reserved.set_reuseaddr(true)?;
+    reserved.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let address = reserved.local_addr()?;
+    Ok((reserved, address))
+}
+
+pub(crate) async fn metrics(address: SocketAddr) -> Result<String> {
     let answer = get(address, "/metrics").await?;
     anyhow::ensure!(answer.status == 200, "{answer:?}");
     anyhow::ensure!(answer.text().ends_with("# EOF\n"), "cut short: {answer:?}");

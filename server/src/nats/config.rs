@@ -7,10 +7,14 @@ use anyhow::{Context, ensure};
 use crypto::Secret;
 
 use crate::data_dir;
+use crate::nats::Access;
 use crate::options::Durability;
 
 /// The store's directory, beside the file.
 pub(super) const STORE: &str = "store";
+
+/// The file.
+pub(super) const FILE: &str = "nats.conf";
 
 /// What the file says; the rest of it is fixed text.
 #[derive(Debug)]
@@ -46,7 +50,7 @@ impl Config {
 
     /// The configuration file.
     pub fn path(&self) -> PathBuf {
-        self.dir.join("nats.conf")
+        self.dir.join(FILE)
     }
 
     /// The broker's log.
@@ -113,6 +117,19 @@ jetstream {{
             store_dir = quotable(&self.dir.join(STORE))?,
         ))
     }
+}
+
+/// Reads back how to connect; nothing for a text that [`Config::write`] did not write.
+pub(super) fn access(text: &str) -> Option<Access> {
+    let value = |name: &str| {
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix(name));
+        lines.filter_map(|rest| rest.strip_prefix(": \"")?.strip_suffix('"')).next()
+    };
+    Some(Access {
+        address: value("listen")?.parse().ok()?,
+        user: value("user")?.to_owned(),
+        password: Secret::from(value("password")?.to_owned()),
+    })
 }
 
 /// A path that stands between double quotes as it is. The configuration language gives a

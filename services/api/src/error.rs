@@ -109,9 +109,10 @@ impl From<store::Error> for Error {
             store::Error::Unavailable { .. } => Self::Unavailable(Some(error)),
             store::Error::Conflict => Self::Contended,
             store::Error::Exists => Self::Precondition("exists already".to_owned()),
-            store::Error::Sealed { .. } | store::Error::NoKey { .. } | store::Error::Unreadable { .. } => {
-                Self::Internal(Cause::Store(error))
-            }
+            store::Error::Sealed { .. }
+            | store::Error::NoKey { .. }
+            | store::Error::KeyringLost
+            | store::Error::Unreadable { .. } => Self::Internal(Cause::Store(error)),
         }
     }
 }

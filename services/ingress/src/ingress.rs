@@ -1,5 +1,6 @@
 //! One webhook from its first byte to its answer.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -169,6 +170,9 @@ impl Ingress {
     where
         B: Body<Data = Bytes>,
     {
+        if call.route.is_unknown {
+            return answer::closing(answer::unavailable(), parts.version);
+        }
         if let Some(response) = self.turn_away(call, peer).await {
             return if body.is_end_stream() { response } else { answer::closing(response, parts.version) };
         }
@@ -319,7 +323,10 @@ impl Ingress {
         let meta = Meta { body_bytes: call.webhook.body_bytes, verdict: call.verdict.code(), ..Meta::default() };
         let Some(place) = &call.route.place else { return meta };
         let outputs = self.inner.store.directory().outputs_of(place.bucket.id).into_iter();
-        let outputs = outputs.filter(|output| !output.record.disabled).map(|output| output.record.id).collect();
+        let outputs = outputs.filter(|output| !output.record.disabled).map(|output| output.record.id);
+        // What is due to an output that cannot be read now is delivered once it can.
+        let unopened = self.inner.store.directory().unopened_outputs_of(place.bucket.id);
+        let outputs = outputs.chain(unopened).collect::<BTreeSet<_>>().into_iter().collect();
         let method = if place.bucket.ephemeral { String::new() } else { call.webhook.method.clone() };
         Meta { method, outputs: Some(outputs), keep_seconds: place.bucket.retention_seconds, ..meta }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Route {
     pub(crate) id: InputId,
     /// What it found, if it exists.
     pub(crate) place: Option<Place>,
+    /// It found nothing, because a record could not be opened: whether the input exists is not known.
+    pub(crate) is_unknown: bool,
     /// What goes on to the destination of the path.
     pub(crate) extra_path: Bytes,
 }
@@ -52,11 +54,18 @@ impl Route {
             let bucket = directory.bucket(input.bucket)?.record;
             Some(Place { input, bucket })
         });
+        let is_unknown = place.is_none()
+            && match (endpoint.is_by_id(), endpoint.input) {
+                (true, id) => id.is_some_and(|id| directory.is_unopened(id)),
+                (false, _) => {
+                    directory.has_unopened_inputs() && host(captured).is_some_and(|h| directory.is_domain(&h))
+                }
+            };
         let target = match &place {
             Some(place) => Target::Bucket { bucket: place.bucket.id, ephemeral: place.bucket.ephemeral },
             None => Target::Void,
         };
-        Self { target, id: id.unwrap_or(InputId(Uuid::nil())), place, extra_path }
+        Self { target, id: id.unwrap_or(InputId(Uuid::nil())), place, is_unknown, extra_path }
     }
 }
 

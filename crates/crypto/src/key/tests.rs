@@ -122,6 +122,22 @@ fn refuses_master_keys_of_the_wrong_form() {
 }
 
 #[test]
+fn several_master_keys_are_read_and_the_first_wraps() {
+    let (one, two, three) = (master(), master(), master());
+    let text = [&one, &two, &three].map(|key| key.to_base64().expose().to_owned());
+    for between in ["\n", ",", "\r\n", " , "] {
+        let keys: MasterKeys = format!("{}\n", text.join(between)).parse().unwrap();
+        assert_eq!(keys.active_id(), one.id());
+        assert!([&one, &two, &three].into_iter().map(MasterKey::id).eq(keys.ids()));
+    }
+    let twice = format!("{},{}", text[0], text[0]);
+    for wrong in ["", " \n", ",", "short", &twice, &format!("{}\nshort", text[0])] {
+        let error = wrong.parse::<MasterKeys>().unwrap_err();
+        assert!(matches!(error, Error::InvalidKey { what: "master key", .. }), "{error}");
+    }
+}
+
+#[test]
 fn ids_read_what_they_write_and_nothing_else() {
     let id = master().id();
     assert_eq!(id.to_string().parse(), Ok(id));

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use model::{EventId, InputId, UnixMs};
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::error;
 
 use super::{PULL_BYTES_MAX, Receipt};
 use crate::Error;
@@ -33,6 +33,8 @@ pub(super) enum Signal {
     NoConsumer,
     /// The request was refused for a reason that passes.
     Refused,
+    /// A message that is no event.
+    Stranger(Receipt),
     /// Nothing to act on.
     Nothing,
 }
@@ -118,11 +120,12 @@ fn signal(message: async_nats::Message) -> Signal {
     if let Some(status) = message.status {
         return status_signal(status, &message);
     }
+    let Some(reply) = message.reply.clone() else { return Signal::Nothing };
     match event(message) {
         Some(message) => Signal::Message(Box::new(message)),
         None => {
-            warn!("a message in an event stream is no event; it is left where it is");
-            Signal::Nothing
+            error!(%reply, "a message in an event stream is no event; it is passed over");
+            Signal::Stranger(Receipt(reply))
         }
     }
 }

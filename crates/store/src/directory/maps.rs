@@ -27,8 +27,10 @@ pub(super) struct Maps {
     pub(super) crons: HashMap<CronId, Versioned<Cron>>,
     inputs_by_bucket: HashMap<BucketId, HashSet<InputId>>,
     outputs_by_bucket: HashMap<BucketId, HashSet<OutputId>>,
-    /// Records that are there and could not be opened: their bucket is being deleted.
-    unopened: HashMap<BucketId, HashSet<Key>>,
+    /// Records that are there and could not be opened: they are damaged, or their bucket is being
+    /// deleted.
+    unopened: HashMap<Scope, HashSet<Key>>,
+    unopened_inputs: HashMap<InputId, BucketId>,
     inputs_by_host: HashMap<String, HashSet<InputId>>,
     domains_by_name: HashMap<String, DomainId>,
 }
@@ -36,6 +38,12 @@ pub(super) struct Maps {
 impl Maps {
     /// Puts the record that `json` holds under its key.
     pub(super) fn put(&mut self, key: &Key, json: &[u8], revision: Revision) -> Result<(), serde_json::Error> {
+        self.put_record(key, json, revision)?;
+        self.forget_unopened(key);
+        Ok(())
+    }
+
+    fn put_record(&mut self, key: &Key, json: &[u8], revision: Revision) -> Result<(), serde_json::Error> {
         match key {
             Key::Account(id) => drop(self.accounts.insert(*id, read(json, revision)?)),
             Key::Bucket(id) => drop(self.buckets.insert(*id, read(json, revision)?)),
@@ -66,23 +74,45 @@ impl Maps {
         Ok(())
     }
 
-    /// Notes that the record under a key of a bucket could not be opened.
+    /// Notes that the record under a key could not be opened. What was known of it before is kept.
     pub(super) fn note_unopened(&mut self, key: &Key) {
-        if let Scope::Bucket(bucket) = key.scope() {
-            self.unopened.entry(bucket).or_default().insert(key.clone());
+        self.unopened.entry(key.scope()).or_default().insert(key.clone());
+        if let Key::Input(bucket, id) = key {
+            self.unopened_inputs.insert(*id, *bucket);
+        }
+    }
+
+    /// How many records could not be opened.
+    pub(super) fn unopened(&self) -> usize {
+        self.unopened.values().map(HashSet::len).sum()
+    }
+
+    /// Whether an input could not be opened, or its bucket.
+    pub(super) fn is_unopened(&self, id: InputId) -> bool {
+        let is_noted = |bucket| self.unopened_of(bucket).any(|key| *key == Key::Bucket(bucket));
+        self.unopened_inputs.contains_key(&id)
+            || self.inputs.get(&id).is_some_and(|input| is_noted(input.record.bucket))
+    }
+
+    pub(super) fn has_unopened_inputs(&self) -> bool {
+        !self.unopened_inputs.is_empty()
+    }
+
+    fn forget_unopened(&mut self, key: &Key) {
+        remove_from(&mut self.unopened, &key.scope(), key);
+        if let Key::Input(_, id) = key {
+            self.unopened_inputs.remove(id);
         }
     }
 
     /// The keys of a bucket's records that could not be opened.
     pub(super) fn unopened_of(&self, bucket: BucketId) -> impl Iterator<Item = &Key> {
-        self.unopened.get(&bucket).into_iter().flatten()
+        self.unopened.get(&Scope::Bucket(bucket)).into_iter().flatten()
     }
 
     /// Removes what lies under a key.
     pub(super) fn remove(&mut self, key: &Key) {
-        if let Scope::Bucket(bucket) = key.scope() {
-            remove_from(&mut self.unopened, &bucket, key);
-        }
+        self.forget_unopened(key);
         match key {
             Key::Account(id) => drop(self.accounts.remove(id)),
             Key::Bucket(id) => drop(self.buckets.remove(id)),

@@ -104,7 +104,7 @@ impl Record for PublicKey {
 
 impl Key {
     /// Whose data key seals the record.
-    pub(super) fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         match self {
             Self::Account(_)
             | Self::Token(_)

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::{Directory, Key, Revision};
 use crate::Error;
+use crate::client::chain;
 use crate::keyring::Scope;
 
 /// The wait before the watch is set up again after it broke.
@@ -34,6 +35,9 @@ impl Directory {
 
     async fn follow(&self) -> Result<(), Error> {
         let broken = |e| Error::unavailable("watch the directory", e);
+        // With the data keys at hand no record has to wait for its own.
+        self.inner.keyring.loaded().await;
+        let mut mended = self.inner.keyring.mended();
         let last = self.last_revision().await?;
         if last == 0 {
             self.saw(0);
@@ -44,7 +48,14 @@ impl Directory {
             .watch_many_with_history([">"])
             .await
             .map_err(|e| Error::unavailable("watch the directory", e))?;
-        while let Some(entry) = entries.next().await {
+        loop {
+            let entry = tokio::select! {
+                // Something changed, or the watch ended.
+                entry = entries.next() => entry,
+                // Records that could not be opened may open now: everything is loaded again.
+                Ok(()) = mended.changed() => return Ok(()),
+            };
+            let Some(entry) = entry else { return Ok(()) };
             let entry = entry.map_err(|e| broken(Box::new(e)))?;
             let loaded = entry.revision >= last;
             self.apply(&entry).await?;
@@ -52,7 +63,6 @@ impl Directory {
                 self.saw(entry.revision);
             }
         }
-        Ok(())
     }
 
     async fn last_revision(&self) -> Result<u64, Error> {
@@ -78,11 +88,7 @@ impl Directory {
             Operation::Put => match self.open(&key, entry).await {
                 Ok(json) => self.put(&key, &json, entry.revision),
                 Err(error @ Error::Unavailable { .. }) => return Err(error),
-                // One bad record must not take the others away.
-                Err(error) => {
-                    warn!(%key, %error, "a record of the directory is left out");
-                    self.inner.maps.write().unwrap_or_else(PoisonError::into_inner).note_unopened(&key);
-                }
+                Err(error) => self.leave_out(&key, &error),
             },
             Operation::Delete | Operation::Purge => {
                 self.inner.maps.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
@@ -130,7 +136,14 @@ impl Directory {
     fn put(&self, key: &Key, json: &[u8], revision: u64) {
         let mut maps = self.inner.maps.write().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = maps.put(key, json, Revision(revision)) {
-            warn!(%key, %error, "a record of the directory cannot be read");
+            drop(maps);
+            self.leave_out(key, &Error::unreadable(key, error));
         }
+    }
+
+    /// One bad record must not take the others away.
+    fn leave_out(&self, key: &Key, error: &Error) {
+        warn!(%key, error = chain(error), "a record of the directory is left out");
+        self.inner.maps.write().unwrap_or_else(PoisonError::into_inner).note_unopened(key);
     }
 }

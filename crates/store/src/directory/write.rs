@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::kv;
 use bytes::Bytes;
-use crypto::seal::Kind;
+use crypto::seal::{self, Kind};
 use model::{AccountId, record};
 use uuid::Uuid;
 
@@ -102,6 +102,25 @@ impl Directory {
         match entry {
             Some(marker) => self.shows(marker.revision).await,
             None => Ok(()),
+        }
+    }
+
+    /// Seals a record again as it is, unless it lies under the key of epoch `newest` already or is
+    /// gone. Returns whether it does now; not when it was changed meanwhile.
+    pub(crate) async fn seal_again(&self, key: &Key, newest: u32) -> Result<bool, Error> {
+        let what = "seal a record again";
+        let (kv, name, keyring) = (&self.inner.kv, key.to_string(), &self.inner.keyring);
+        let entry = kv.entry(name.clone()).await.map_err(|e| Error::unavailable(what, e))?;
+        let Some(entry) = entry.filter(|entry| entry.operation == kv::Operation::Put) else { return Ok(true) };
+        if seal::epoch_of(&entry.value).is_ok_and(|epoch| epoch >= newest) {
+            return Ok(true);
+        }
+        let json = keyring.open(key.scope(), Kind::Record, name.as_bytes(), entry.value).await?;
+        let sealed = keyring.seal(key.scope(), Kind::Record, name.as_bytes(), &json)?;
+        match kv.update(&name, sealed, entry.revision).await {
+            Ok(_) => Ok(true),
+            Err(e) if e.kind() == kv::UpdateErrorKind::WrongLastRevision => Ok(false),
+            Err(e) => Err(Error::unavailable(what, e)),
         }
     }
 

@@ -148,6 +148,34 @@ mod tests {
         }
     }
 
+    /// The golden headers: what stood beside an event once must be read for ever, and a header that is
+    /// new goes into a file of the next version beside this one.
+    #[test]
+    fn the_golden_headers_read_and_are_written_alike() {
+        let golden = include_str!("../../testdata/meta-v1.txt");
+        let (one, two) = (OutputId(Uuid::from_u128(1)), OutputId(Uuid::from_u128(2)));
+        let meta = Meta {
+            method: "POST".into(),
+            body_bytes: 12,
+            outputs: Some(vec![one, two]),
+            verdict: 3,
+            answer_to: Some("waiting.x".into()),
+            origin: Some(EventId(Uuid::from_u128(9))),
+            withheld: true,
+            keep_seconds: 60,
+        };
+        let input = InputId(Uuid::from_u128(8));
+        let written: String = meta.headers(input).iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+        assert_eq!(written, golden);
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, Uuid::from_u128(7).to_string());
+        for line in golden.lines() {
+            let (name, value) = line.split_once(": ").unwrap();
+            headers.insert(name, value);
+        }
+        assert_eq!(Meta::read(&headers).unwrap(), (EventId(Uuid::from_u128(7)), input, meta));
+    }
+
     #[test]
     fn an_event_whose_message_has_another_id_says_its_own() {
         let mut headers = HeaderMap::new();

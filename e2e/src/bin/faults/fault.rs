@@ -10,6 +10,7 @@ mod cut;
 mod freeze;
 mod full;
 mod half_open;
+mod keys;
 mod kill;
 mod orderly;
 mod side;
@@ -76,6 +77,8 @@ enum Harm {
     Revoke,
     Delete,
     Storm(usize),
+    RotateMasterKey,
+    RenewDataKeys,
 }
 
 /// Without which a fault cannot be made.
@@ -95,8 +98,8 @@ pub(crate) enum Need {
 #[rustfmt::skip] // One a line.
 pub(crate) fn all() -> Vec<Fault> {
     use Harm::{
-        Away, Clock, Cut, Delete, Freeze, Full, HalfOpen, Kill, KillLeader, Previous, Quota, Revoke, Rolling, RollingServices,
-        SlowReader, Storm,
+        Away, Clock, Cut, Delete, Freeze, Full, HalfOpen, Kill, KillLeader, Previous, Quota, RenewDataKeys, Revoke, Rolling, RollingServices,
+        RotateMasterKey, SlowReader, Storm,
     };
     use Kind::{Agent, Api, Auth, Dispatcher, Ingress, Nats};
     const LONG: &[Need] = &[Need::Long];
@@ -144,6 +147,8 @@ pub(crate) fn all() -> Vec<Fault> {
         Fault::new("clock-api", "the clock of one api is an hour ahead, then behind", Clock(Api)).needs(FAKETIME),
         Fault::new("revoke-token", "a token is revoked while its agent delivers", Revoke),
         Fault::new("delete-bucket", "a bucket is deleted while its webhooks are under way", Delete),
+        Fault::new("rotate-master-key", "the master key is rotated, which restarts every server three times", RotateMasterKey),
+        Fault::new("renew-data-keys", "every bucket gets another data key", RenewDataKeys),
     ]
 }
 
@@ -167,6 +172,8 @@ impl Harm {
             Self::Revoke => Box::pin(taken_away::token(stage)).await,
             Self::Delete => Box::pin(taken_away::bucket(stage)).await,
             Self::Storm(sessions) => Box::pin(storm::dispatcher(stage, sessions, dice)).await,
+            Self::RotateMasterKey => Box::pin(keys::rotate_master(stage)).await,
+            Self::RenewDataKeys => keys::renew(stage).await,
         }
     }
 }

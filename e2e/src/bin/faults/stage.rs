@@ -43,6 +43,8 @@ pub(crate) struct Stage {
     pub(crate) auths: Vec<Server>,
     pub(crate) apis: Vec<Server>,
     pub(crate) broker: Broker,
+    /// What wraps the data keys now.
+    pub(crate) master_key: String,
     /// What the fault at hand wants to be said of it.
     remarks: Vec<String>,
     serial: usize,
@@ -99,6 +101,7 @@ impl Stage {
             auths,
             apis,
             broker,
+            master_key: world.master_key().to_owned(),
             remarks: Vec::new(),
             serial: 0,
             world,

@@ -283,9 +283,9 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
 async fn open(url: &str, masters: &MasterKeys, stop: &Stop, provision: bool) -> Store {
     let client_name = format!("test-{}", Uuid::new_v4().simple());
     let options = Options { provision, shards: 1, client_name, ..Options::new(url) };
-    let (store, driver) = Store::open(options, masters.clone(), stop).await.unwrap();
+    let (store, driver) = Store::open(options, masters.clone(), stop, |_| {}).await.unwrap();
     let stop = stop.clone();
-    tokio::spawn(async move { driver.run(&stop).await });
+    tokio::spawn(async move { Box::pin(driver.run(&stop)).await });
     store.directory().loaded().await;
     store
 }

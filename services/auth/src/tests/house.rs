@@ -60,7 +60,7 @@ impl House {
     async fn open(&self, provision: bool) -> Store {
         let name = format!("test-{}", Uuid::new_v4().simple());
         let options = Options { provision, shards: 1, client_name: name, ..Options::new(&self.url) };
-        let (store, driver) = Store::open(options, self.masters.clone(), &self.stop).await.unwrap();
+        let (store, driver) = Store::open(options, self.masters.clone(), &self.stop, |_| {}).await.unwrap();
         let stop = self.stop.clone();
         tokio::spawn(async move { driver.run(&stop).await });
         store.directory().loaded().await;
