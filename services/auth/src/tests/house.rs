@@ -62,7 +62,7 @@ impl House {
         let options = Options { provision, shards: 1, client_name: name, ..Options::new(&self.url) };
         let (store, driver) = Store::open(options, self.masters.clone(), &self.stop, |_| {}).await.unwrap();
         let stop = self.stop.clone();
-        tokio::spawn(async move { driver.run(&stop).await });
+        tokio::spawn(async move { Box::pin(driver.run(&stop)).await });
         store.directory().loaded().await;
         store
     }
