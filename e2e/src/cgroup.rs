@@ -3,13 +3,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 /// Where all control groups are.
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// A group of processes under a limit. It goes when this is dropped, if they have ended by then.
+/// How long processes that were killed may take to end.
+const END_WAIT: Duration = Duration::from_secs(5);
+
+/// A group of processes under a limit. It goes when this is dropped; whatever ends them comes before.
 #[derive(Debug)]
 pub struct Group {
     dir: PathBuf,
@@ -106,7 +110,10 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // One whose processes still end is left empty.
-        let _ = fs::remove_dir(&self.dir);
+        let end = Instant::now() + END_WAIT;
+        // Processes that were killed are in it until they have ended.
+        while fs::remove_dir(&self.dir).is_err() && Instant::now() < end {
+            std::thread::yield_now();
+        }
     }
 }

@@ -26,11 +26,11 @@ const SMALL: u64 = 50;
 
 pub(super) async fn run() -> Result<String> {
     let world = World::new()?;
+    let group = Group::with_memory(MEMORY_BYTES)?;
     let nats = world.nats().await?;
     let rest = world.server_around(&nats, "rest", "auth,dispatcher,api").start().await?;
     let ingress = world.server_around(&nats, "ingress", "ingress");
     let ingress = ingress.args(["--body-memory-bytes-max", &BODIES_BYTES.to_string()]).start().await?;
-    let group = Group::with_memory(MEMORY_BYTES)?;
     group.add(ingress.process().id().context("the ingress runs")?)?;
     let bucket = rest.api()?.make_bucket("deploys", json!({})).await?;
     until("the ingress takes webhooks", async || {
@@ -60,7 +60,6 @@ pub(super) async fn run() -> Result<String> {
     ensure!(kills == 0, "the ingress was killed for its memory");
     let (peak, small_accepted) = (group.peak_bytes()? / (1024 * 1024), small.accepted());
     let small_refused = small.not_accepted();
-    drop(ingress);
     Ok(format!(
         "{LARGE} bodies of 10 MiB at once: {accepted} accepted, {refused} refused, {broken} broken off; small ones \
          meanwhile: {small_accepted} accepted, {small_refused} refused; at most {peak} MiB of 256, killed {kills} times"

@@ -28,8 +28,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) async fn run() -> Result<String> {
     let world = World::new()?;
     let disk = Disk::make(world.dir().join("disk.img"), world.dir().join("disk"), DISK_BYTES)?;
-    let nats = world.nats_in(disk.dir(), Durability::Always).await?;
     let group = Group::with_writes(disk.device()?, ALL)?;
+    let nats = world.nats_in(disk.dir(), Durability::Always).await?;
     group.add(nats.process().id().context("nats-server runs")?)?;
     let relay = world.spread_around(nats).await?;
     let api = relay.rest()?;
