@@ -17,6 +17,8 @@ const CLOSED_MAX: Duration = Duration::from_secs(5);
 const UNDER_WAY_MAX: Duration = Duration::from_secs(2);
 /// How many webhooks are under way when something is taken away.
 const UNDER_WAY: usize = 100;
+/// How many more are sent than an agent attempts at once, so that some wait.
+const WAITING: usize = 400;
 
 /// A token is revoked while its agent delivers.
 pub(super) async fn token(stage: &mut Stage) -> Result<()> {
@@ -43,8 +45,8 @@ pub(super) async fn token(stage: &mut Stage) -> Result<()> {
 /// A bucket is deleted while its events are under way.
 pub(super) async fn bucket(stage: &mut Stage) -> Result<()> {
     let mut side = Side::make(stage).await?;
-    side.destination.replies(|_| Reply::Late(Duration::from_secs(1), 200));
-    side.send(UNDER_WAY, 1).await?;
+    side.destination.replies(|_| Reply::Late(Duration::from_secs(5), 200));
+    side.send(WAITING, 1).await?;
     let path = format!("/v1/buckets/{}?force=true", side.bucket.id);
     stage.api()?.call("DELETE", &path, &Value::Null, 200).await?;
     let deleted = Instant::now();
@@ -55,7 +57,7 @@ pub(super) async fn bucket(stage: &mut Stage) -> Result<()> {
     stage.remark(format!(
         "{} of {} arrived before the answer to the deletion, {} that were under way after it, the last after {:.2} s",
         arrivals.len() - after.len(),
-        UNDER_WAY + 1,
+        WAITING + 1,
         after.len(),
         last.as_secs_f32()
     ));
