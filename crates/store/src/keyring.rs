@@ -178,7 +178,7 @@ impl Keyring {
         }
         let first = KeyName { scope, epoch: EPOCH_FIRST };
         self.make(first).await?;
-        self.fetch(first).await.map(|_| ())
+        self.fetch_made(first).await.map(|_| ())
     }
 
     /// Gives a scope another data key, under which everything is sealed from now on; what was sealed
@@ -191,7 +191,7 @@ impl Keyring {
         let (epoch, _) = self.newest(scope).ok_or_else(|| Error::NoKey { scope: scope.to_string() })?;
         let next = KeyName { scope, epoch: epoch.saturating_add(1) };
         self.make(next).await?;
-        self.fetch(next).await?;
+        self.fetch_made(next).await?;
         Ok(next.epoch)
     }
 
@@ -303,6 +303,17 @@ impl Keyring {
             }
             tokio::time::sleep(FETCH_WAIT).await;
         }
+    }
+
+    /// As [`Self::fetch`], of a key that is known to be stored: the copy that answers may not have it yet.
+    async fn fetch_made(&self, name: KeyName) -> Result<Arc<DataKey>, Error> {
+        for _ in 1..FETCH_TRIES {
+            match self.fetch(name).await {
+                Err(Error::NoKey { .. }) => tokio::time::sleep(FETCH_WAIT).await,
+                other => return other,
+            }
+        }
+        self.fetch(name).await
     }
 
     async fn fetch(&self, name: KeyName) -> Result<Arc<DataKey>, Error> {
