@@ -163,6 +163,7 @@ mod tests {
             origin: Some(EventId(Uuid::from_u128(9))),
             withheld: true,
             keep_seconds: 60,
+            trace: None,
         };
         let input = InputId(Uuid::from_u128(8));
         let written: String = meta.headers(input).iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
