@@ -191,4 +191,6 @@ fn percent_decoded(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -154,4 +154,6 @@ impl Fact {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -122,4 +122,6 @@ fn line(name: &str, value: &str) -> Header {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

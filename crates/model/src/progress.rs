@@ -104,4 +104,6 @@ impl Progress {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
