@@ -11,6 +11,8 @@ mod failure;
 mod file;
 mod filter;
 mod forward;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod global;
 mod help;
 mod input;

@@ -14,3 +14,7 @@ pub mod secret;
 pub mod server;
 pub mod session;
 pub mod worker;
+
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;

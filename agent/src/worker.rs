@@ -23,8 +23,8 @@ use crate::allow::Allow;
 
 mod exec;
 mod job;
-mod lanes;
-mod ledger;
+pub mod lanes;
+pub mod ledger;
 mod request;
 mod trace;
 
@@ -119,9 +119,6 @@ impl Worker {
 
     async fn attempt_until_over(&self, job: Job) {
         let Job { delivery, body, ticket, room: _room } = job;
-        if ticket.is_orphaned() {
-            return;
-        }
         let attempt = delivery.attempt;
         let Begun::Here(under_way) = self.ledger.begin(attempt, ticket, Instant::now()) else { return };
         let started = Instant::now();

@@ -74,7 +74,7 @@ impl File {
         Self::parse(&text).map_err(|err| Failure::Usage(format!("{}{err}", path.display())))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
         }

@@ -1,6 +1,6 @@
 //! Runs an open session until it ends.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,14 +16,11 @@ use super::credentials::Credentials;
 use super::open::Opened;
 use super::state::{State, Step, Violation};
 use super::transport::Incoming;
-use crate::worker::{Delivery, Ended, Job, Report, Ticket, Worker};
+use super::unsure::Unsure;
+use crate::worker::{Delivery, Job, Report, Ticket, Worker};
 
 /// How long the dispatcher may take to end a session whose agent has said all it had to say.
 const GOODBYE_TIME_MAX: Duration = Duration::from_secs(5);
-/// Outcomes that were reported so shortly before a session was lost may be lost with it.
-const UNSURE_TIME: Duration = Duration::from_secs(10);
-/// How many of them are kept.
-const UNSURE_MAX: usize = 4096;
 
 /// An open session.
 #[derive(Debug)]
@@ -34,8 +31,7 @@ pub(super) struct Live {
     with: With,
     /// Ends of bodies that are still arriving.
     bodies: HashMap<u64, BodySink>,
-    /// What was reported last.
-    unsure: VecDeque<(Ended, Instant)>,
+    unsure: Unsure,
     is_draining: bool,
 }
 
@@ -75,7 +71,7 @@ enum Waiting {
 impl Live {
     pub(super) fn new(opened: Opened, with: With) -> Self {
         let Opened { state, outgoing, incoming, .. } = opened;
-        Self { state, outgoing, incoming, with, bodies: HashMap::new(), unsure: VecDeque::new(), is_draining: false }
+        Self { state, outgoing, incoming, with, bodies: HashMap::new(), unsure: Unsure::default(), is_draining: false }
     }
 
     /// Runs until the session ends. When the dispatcher asks for a session elsewhere, `drain` is
@@ -95,12 +91,12 @@ impl Live {
         // Reports that the loop had no time for are as unsure as those that it sent.
         reports.close();
         while let Ok(report) = reports.try_recv() {
-            self.unsure.extend(report.ended.map(|ended| (ended, Instant::now())));
-        }
-        for (ended, at) in self.unsure {
-            if at.elapsed() < UNSURE_TIME {
-                self.with.worker.remember(ended);
+            if let Some(ended) = report.ended {
+                self.unsure.add(ended, Instant::now());
             }
+        }
+        for ended in self.unsure.into_lost(Instant::now()) {
+            self.with.worker.remember(ended);
         }
         end
     }
@@ -222,15 +218,9 @@ impl Live {
     fn report(&mut self, Report { number, ended }: Report) {
         self.bodies.remove(&number);
         let (true, Some(ended)) = (self.state.finished(number), ended) else { return };
-        let now = Instant::now();
-        while self.unsure.front().is_some_and(|(_, at)| now.duration_since(*at) >= UNSURE_TIME)
-            || self.unsure.len() >= UNSURE_MAX
-        {
-            self.unsure.pop_front();
-        }
         let answer = ended.answer.as_deref().cloned();
         let outcome = v1::Outcome::new(number, ended.outcome, ended.duration_ms).with_answer(answer);
-        self.unsure.push_back((ended.without_answer(), now));
+        self.unsure.add(ended, Instant::now());
         self.say(v1::from_agent::Message::Outcome(outcome));
     }
 

@@ -18,7 +18,7 @@ const HEARTBEAT_MAX: Duration = Duration::from_secs(300);
 
 /// One session, from Hello to its end.
 #[derive(Debug)]
-pub(super) struct State {
+pub struct State {
     credits: u32,
     phase: Phase,
     /// The highest number seen; several deliveries may overtake each other on their way here.
@@ -36,7 +36,7 @@ enum Phase {
 
 /// What follows from a message.
 #[derive(Debug)]
-pub(super) enum Step {
+pub enum Step {
     /// The session is open.
     Opened(v1::Welcome),
     /// An attempt is asked for.
@@ -65,7 +65,7 @@ pub(super) enum Step {
 
 /// The dispatcher broke the protocol; the session cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Violation {
+pub enum Violation {
     /// A message of a kind that this agent does not know: forwarding is HTTP requests only.
     #[error("the dispatcher asked for something other than an HTTP request")]
     UnknownMessage,
@@ -92,7 +92,7 @@ pub(super) enum Violation {
 
 impl State {
     /// A session whose Hello, granting `credits`, is being said.
-    pub(super) fn new(credits: u32, now: Instant) -> Self {
+    pub fn new(credits: u32, now: Instant) -> Self {
         Self { credits, phase: Phase::HelloSaid, highest: 0, in_flight: HashMap::new(), heard_at: now }
     }
 
@@ -100,7 +100,7 @@ impl State {
     ///
     /// # Errors
     /// When the dispatcher breaks the protocol.
-    pub(super) fn receive(&mut self, message: v1::ToAgent, now: Instant) -> Result<Step, Violation> {
+    pub fn receive(&mut self, message: v1::ToAgent, now: Instant) -> Result<Step, Violation> {
         self.heard_at = now;
         let message = message.message.ok_or(Violation::UnknownMessage)?;
         match (self.phase, message) {
@@ -120,17 +120,17 @@ impl State {
     }
 
     /// An attempt has ended; its credit is the dispatcher's again. `false`: none such is under way.
-    pub(super) fn finished(&mut self, number: u64) -> bool {
+    pub fn finished(&mut self, number: u64) -> bool {
         self.in_flight.remove(&number).is_some()
     }
 
     /// Whether no attempt is under way.
-    pub(super) fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.in_flight.is_empty()
     }
 
     /// How often the agent says that it is alive; not before Welcome.
-    pub(super) fn heartbeat(&self) -> Option<Duration> {
+    pub fn heartbeat(&self) -> Option<Duration> {
         match self.phase {
             Phase::HelloSaid => None,
             Phase::Open { heartbeat } => Some(heartbeat),
@@ -138,12 +138,12 @@ impl State {
     }
 
     /// Counts as heard: the dispatcher has spoken, but the agent had no room to listen.
-    pub(super) fn heard(&mut self, now: Instant) {
+    pub fn heard(&mut self, now: Instant) {
         self.heard_at = now;
     }
 
     /// When the dispatcher counts as dead, unless it is heard before.
-    pub(super) fn dead_at(&self) -> Option<Instant> {
+    pub fn dead_at(&self) -> Option<Instant> {
         self.heartbeat().map(|heartbeat| self.heard_at + 2 * heartbeat)
     }
 

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 /// What waits, per output. An output has an entry as long as somebody runs its lane.
 #[derive(Debug)]
-pub(super) struct Lanes<J> {
+pub struct Lanes<J> {
     waiting: Mutex<HashMap<OutputId, VecDeque<(J, Instant)>>>,
 }
 
@@ -22,7 +22,7 @@ impl<J> Default for Lanes<J> {
 
 impl<J> Lanes<J> {
     /// Adds a job at the end of its output's lane. `Some`: nobody runs that lane; the caller must.
-    pub(super) fn push(&self, output: OutputId, job: J) -> Option<OutputId> {
+    pub fn push(&self, output: OutputId, job: J) -> Option<OutputId> {
         let mut waiting = self.lock();
         let is_new = !waiting.contains_key(&output);
         waiting.entry(output).or_default().push_back((job, Instant::now()));
@@ -62,7 +62,8 @@ impl<J> Lanes<J> {
         }
     }
 
-    fn next(&self, output: OutputId) -> Option<(J, Instant)> {
+    /// The next job of a lane; none when it is empty, and then nobody runs it any more.
+    pub fn next(&self, output: OutputId) -> Option<(J, Instant)> {
         let mut waiting = self.lock();
         let next = waiting.get_mut(&output).and_then(VecDeque::pop_front);
         if next.is_none() {

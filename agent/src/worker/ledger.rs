@@ -5,7 +5,7 @@
 //! the destination does not get the event twice.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,9 +17,10 @@ const REMEMBERED_MAX: usize = 8192;
 /// How long an outcome is remembered: a dispatcher that lost it asks again within this time.
 const REMEMBERED_TIME_MAX: Duration = Duration::from_secs(120);
 
-#[derive(Debug, Default)]
-pub(super) struct Ledger {
-    books: Mutex<Books>,
+/// The attempts of one agent. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    books: Arc<Mutex<Books>>,
 }
 
 #[derive(Debug, Default)]
@@ -31,22 +32,29 @@ struct Books {
 }
 
 /// What became of an attempt that was to begin.
-pub(super) enum Begun<'a> {
+#[derive(Debug)]
+pub enum Begun {
     /// It is the caller's to make.
-    Here(UnderWay<'a>),
-    /// It is being made, or was made already; the ticket is taken care of.
+    Here(UnderWay),
+    /// It is being made, or was made already, or nobody waits for it any more; the ticket is taken
+    /// care of.
     Elsewhere,
 }
 
 /// An attempt under way; dropped without a finish, it is given up.
-pub(super) struct UnderWay<'a> {
-    ledger: &'a Ledger,
+#[derive(Debug)]
+pub struct UnderWay {
+    ledger: Ledger,
     attempt: Attempt,
     is_finished: bool,
 }
 
 impl Ledger {
-    pub(super) fn begin(&self, attempt: Attempt, ticket: Ticket, now: Instant) -> Begun<'_> {
+    /// Takes in that an attempt is to begin for whoever has the ticket.
+    pub fn begin(&self, attempt: Attempt, ticket: Ticket, now: Instant) -> Begun {
+        if ticket.is_orphaned() {
+            return Begun::Elsewhere;
+        }
         let mut books = self.lock();
         if let Some(ended) = books.recall(attempt, now) {
             drop(books);
@@ -56,12 +64,13 @@ impl Ledger {
         let tickets = books.under_way.entry(attempt).or_default();
         tickets.push(ticket);
         match tickets.len() {
-            1 => Begun::Here(UnderWay { ledger: self, attempt, is_finished: false }),
+            1 => Begun::Here(UnderWay { ledger: self.clone(), attempt, is_finished: false }),
             _ => Begun::Elsewhere,
         }
     }
 
-    pub(super) fn remember(&self, ended: Ended, now: Instant) {
+    /// Remembers an outcome that the dispatcher has perhaps not got.
+    pub fn remember(&self, ended: Ended, now: Instant) {
         self.lock().remember(ended, now);
     }
 
@@ -89,9 +98,9 @@ impl Books {
     }
 }
 
-impl UnderWay<'_> {
+impl UnderWay {
     /// Reports to everyone who asked; remembers the outcome if nobody is left.
-    pub(super) fn finish(mut self, ended: Ended, now: Instant) {
+    pub fn finish(mut self, ended: Ended, now: Instant) {
         self.is_finished = true;
         let mut books = self.ledger.lock();
         let tickets = books.under_way.remove(&self.attempt).unwrap_or_default();
@@ -102,7 +111,7 @@ impl UnderWay<'_> {
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for UnderWay {
     fn drop(&mut self) {
         if !self.is_finished {
             let given_up = self.ledger.lock().under_way.remove(&self.attempt);

@@ -37,5 +37,9 @@ mod encoding;
 mod error;
 mod random;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use error::Error;
 pub use secret::Secret;

@@ -22,6 +22,10 @@ pub mod rules;
 pub mod stagger;
 pub mod time;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use crate::id::{
     AccountId, BucketId, CronId, DeliveryId, DispatcherId, DomainId, EventId, GroupId, InputId, IntegrationId,
     OutputId, SessionId, TokenId,

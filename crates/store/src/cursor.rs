@@ -1,14 +1,16 @@
 //! The position of a group on an output: a JetStream consumer, and a cache.
 //!
 //! The cast: `pull` asks NATS for events and reads what it says. `consumer` creates a cursor's
-//! consumer and finds out whether another process works with it. A [`Cursor`] asks for events and gives them out, less those that the facts say have
-//! ended. When its consumer is lost (NATS restarted, nobody pulled for long), it makes a new one
+//! consumer and finds out whether another process works with it. A [`Cursor`] asks for events and
+//! gives them out, less those that the facts say have ended; what it knows and decides stands in its
+//! [`Position`]. When its consumer is lost (NATS restarted, nobody pulled for long), it makes a new one
 //! that begins early enough, and folds the facts again: the facts decide what was sent.
 //!
 //! Not needed for correctness: the consumer's own position. It saves reading the window again.
 
 mod consumer;
 mod hold;
+mod position;
 mod pull;
 mod pulled;
 mod queue;
@@ -18,13 +20,16 @@ use std::time::Duration;
 use async_nats::Subscriber;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use model::progress::{Again, Progress, State};
+use model::fact::Fact;
+use model::progress::{Again, Progress};
 use model::{EventId, UnixMs};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use hold::Hold;
-use pull::{Message, Pulls, Signal};
+pub use position::{Position, Reading, Sorted};
+pub use pull::Message;
+use pull::{Pulls, Signal};
 pub use pulled::{Pulled, Receipt};
 pub use queue::Queue;
 
@@ -58,7 +63,6 @@ const REFUSED_WAIT: Duration = Duration::from_millis(250);
 pub struct Cursor {
     store: Store,
     key: CursorKey,
-    window: Duration,
     name: String,
     stream: String,
     /// Answers other processes that ask whether someone works with this cursor.
@@ -66,26 +70,7 @@ pub struct Cursor {
     pulls: Pulls,
     /// Changes each time the connection to NATS was made again: standing requests are gone then.
     connected: watch::Receiver<u64>,
-    progress: Progress,
-    /// The last message of facts that `progress` knows.
-    folded: u64,
-    /// The highest number that the consumer gave to a delivery; a lower one means a new consumer.
-    delivered: u64,
-    /// The highest place of an event that was given out, by this consumer or one before it.
-    place: u64,
-    /// Events that were stored before this time are not given out for the first time any more.
-    reached: UnixMs,
-    /// How many events the stream had for the consumer when NATS last said so.
-    pending: u64,
-    /// How many events the standing pull requests may still bring.
-    asked: usize,
-    /// When the standing requests are over, even if NATS does not say so.
-    over_at: Instant,
-    /// Nothing is asked before this time, because NATS refused.
-    refused_until: Instant,
-    lost: bool,
-    /// Another process worked with the cursor when we attached, or attached since.
-    shared: bool,
+    position: Position,
 }
 
 /// Something happened; hand it to [`Cursor::take`].
@@ -127,22 +112,11 @@ impl Cursor {
             stream: store.inner.layout.event_stream(key.bucket, key.ephemeral),
             store: store.clone(),
             key,
-            window,
             name,
             held: subscription,
             pulls,
             connected: store.inner.connected(),
-            progress: Progress::default(),
-            folded: 0,
-            delivered: 0,
-            place: 0,
-            reached: now,
-            pending: 0,
-            asked: 0,
-            over_at: Instant::now(),
-            refused_until: Instant::now(),
-            lost: false,
-            shared: held,
+            position: Position::new(key.output, window, held, now, Instant::now()),
         };
         let existed = cursor.ensure_consumer(since, now).await?;
         if existed && !held {
@@ -168,18 +142,13 @@ impl Cursor {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn ask(&mut self, wanted: usize) -> Result<(), Error> {
-        // Small top-ups would cost a request for each event.
-        if self.lost || wanted == 0 || self.asked > wanted / 2 || self.is_refused() {
-            return Ok(());
-        }
-        let batch = wanted - self.asked;
+        let Some(batch) = self.position.to_ask(wanted, Instant::now()) else { return Ok(()) };
         let (expires, grace) = match self.store.inner.replicas {
             ..=1 => (PULL_EXPIRES, PULL_GRACE),
             2.. => (PULL_EXPIRES_CLUSTER, PULL_GRACE_CLUSTER),
         };
         self.pulls.request(&self.stream, &self.name, batch, Some(expires)).await?;
-        self.asked += batch;
-        self.over_at = Instant::now() + expires + grace;
+        self.position.asked(batch, Instant::now() + expires + grace);
         Ok(())
     }
 
@@ -189,25 +158,25 @@ impl Cursor {
     /// [`Error::Unavailable`].
     pub async fn ask_now(&mut self, wanted: usize) -> Result<(), Error> {
         self.pulls.request(&self.stream, &self.name, wanted, None).await?;
-        self.asked += wanted;
-        self.over_at = Instant::now() + PULL_GRACE;
+        self.position.asked(wanted, Instant::now() + PULL_GRACE);
         Ok(())
     }
 
     /// Whether no request stands.
     pub fn is_idle(&self) -> bool {
-        self.asked == 0
+        self.position.over_at().is_none()
     }
 
     /// Waits until something happens. Dropping the future loses nothing.
     pub async fn happens(&mut self) -> Happened {
-        let refused = self.is_refused();
+        let over_at = self.position.over_at();
+        let refused_until = self.position.refused_until(Instant::now());
         Happened(tokio::select! {
             signal = self.pulls.next() => What::Signal(signal),
             Ok(()) = self.connected.changed() => What::Reconnected,
             message = self.held.next() => What::Asked(message),
-            () = tokio::time::sleep_until(self.over_at), if self.asked > 0 => What::Overdue,
-            () = tokio::time::sleep_until(self.refused_until), if refused => What::MayAsk,
+            () = reached(over_at) => What::Overdue,
+            () = reached(refused_until) => What::MayAsk,
         })
     }
 
@@ -218,38 +187,47 @@ impl Cursor {
     pub async fn take(&mut self, happened: Happened, now: UnixMs) -> Result<Option<Pulled>, Error> {
         match happened.0 {
             What::Signal(Some(Signal::Message(message))) => return self.admit(*message, now).await,
-            What::Signal(Some(Signal::Over { left })) => self.asked = self.asked.saturating_sub(left),
-            What::Signal(Some(Signal::NoConsumer)) => self.lost = true,
-            What::Signal(Some(Signal::Refused)) => {
-                self.asked = 0;
-                self.refused_until = Instant::now() + REFUSED_WAIT;
-            }
+            What::Signal(Some(Signal::Over { left })) => self.position.over(left),
+            What::Signal(Some(Signal::NoConsumer)) => self.position.lose(),
+            What::Signal(Some(Signal::Refused)) => self.position.refused(Instant::now()),
             What::Signal(Some(Signal::Stranger(receipt))) => {
-                self.asked = self.asked.saturating_sub(1);
+                self.position.over(1);
                 self.store.inner.unreadable.note(Unread::Stranger);
                 // Given out again and again it would take the place of an event.
                 self.acknowledge(&receipt).await?;
             }
             What::Signal(Some(Signal::Nothing)) => {}
             What::Asked(Some(message)) => {
-                self.shared |= message.payload.as_ref() == consumer::ATTACHES;
+                if message.payload.as_ref() == consumer::ATTACHES {
+                    self.position.share();
+                }
                 consumer::say_held(&self.store, message).await;
             }
-            What::Asked(None) | What::Signal(None) | What::Overdue => self.lost = true,
-            What::Reconnected => self.asked = 0,
+            What::Asked(None) | What::Signal(None) | What::Overdue => self.position.lose(),
+            What::Reconnected => self.position.reconnected(),
             What::MayAsk => {}
         }
         Ok(None)
     }
 
+    /// Takes in a fact of this process that is in the log.
+    pub fn note(&mut self, fact: &Fact) {
+        self.position.note(fact);
+    }
+
     /// Whether another process may work with the cursor too.
     pub fn is_shared(&self) -> bool {
-        self.shared
+        self.position.is_shared()
     }
 
     /// What is to be tried again, as far as the facts were read.
     pub fn again(&self) -> impl Iterator<Item = (EventId, Again)> {
-        self.progress.again()
+        self.position.again()
+    }
+
+    /// Whether a delivery has ended, as far as the facts were read.
+    pub fn has_ended(&self, event: EventId) -> bool {
+        self.position.has_ended(event)
     }
 
     /// Reads the facts that came since they were last read.
@@ -257,12 +235,12 @@ impl Cursor {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn look_again(&mut self, now: UnixMs) -> Result<(), Error> {
-        self.refresh(now, false).await
+        self.refresh(now).await
     }
 
     /// Whether the consumer is gone; [`Cursor::rebuild`] makes another.
     pub fn is_lost(&self) -> bool {
-        self.lost
+        self.position.is_lost()
     }
 
     /// Stops asking, and returns what had been given out unheard, to be given back by
@@ -297,12 +275,10 @@ impl Cursor {
     /// # Errors
     /// [`Error::Unavailable`]; the caller tries again.
     pub async fn rebuild(&mut self, window: Duration, since: UnixMs, now: UnixMs) -> Result<(), Error> {
-        self.window = window;
+        self.position.set_window(window);
         self.ensure_consumer(since, now).await?;
         self.fold(now).await?;
-        self.delivered = 0;
-        self.asked = 0;
-        self.lost = false;
+        self.position.made_again();
         Ok(())
     }
 
@@ -334,83 +310,55 @@ impl Cursor {
         self.reply(receipt, Bytes::from_static(b"+WPI")).await
     }
 
-    fn is_refused(&self) -> bool {
-        Instant::now() < self.refused_until
-    }
-
     async fn reply(&self, receipt: &Receipt, payload: Bytes) -> Result<(), Error> {
         let published = self.store.inner.client.publish(receipt.0.clone(), payload).await;
         published.map_err(|e| Error::unavailable("answer for an event", e))
     }
 
     async fn admit(&mut self, message: Message, now: UnixMs) -> Result<Option<Pulled>, Error> {
-        self.asked = self.asked.saturating_sub(1);
-        let is_new_consumer = message.delivered <= self.delivered;
-        self.delivered = message.delivered;
-        self.pending = message.pending;
-        // By a consumer that was lost: what we had of it in hand then may have ended since, by facts
-        // that were not in the log when it was folded.
-        let is_repeated = message.place <= self.place && !matches!(self.progress.of(message.event), State::Ended(_));
-        self.place = self.place.max(message.place);
-        if is_new_consumer || message.times > 1 || is_repeated {
-            // It was given out before: by a process that is gone, before a restart, or by us.
-            self.refresh(now, is_new_consumer).await?;
+        match self.position.came(&message) {
+            Reading::None => {}
+            Reading::New => self.refresh(now).await?,
+            Reading::All => self.fold(now).await?,
         }
-        match self.progress.of(message.event) {
-            _ if !message.meta.is_due_to(self.key.output) => {
-                self.acknowledge(&message.receipt).await?;
-                Ok(None)
-            }
-            State::Ended(_) => {
-                self.acknowledge(&message.receipt).await?;
-                Ok(None)
-            }
-            state @ (State::New | State::Tried(_)) => Ok(Some(Pulled {
-                event: message.event,
-                input: message.input,
-                meta: message.meta,
-                place: message.place,
-                stored_at: message.stored_at,
-                again: state.again(),
-                sealed: message.payload,
-                receipt: Some(message.receipt),
-            })),
+        match self.position.sort(message) {
+            Sorted::Due(pulled) => Ok(Some(*pulled)),
+            Sorted::Over(receipt) => self.acknowledge(&receipt).await.map(|()| None),
         }
     }
 
     async fn ensure_consumer(&mut self, since: UnixMs, now: UnixMs) -> Result<bool, Error> {
         let last = self.store.facts().last(&self.key).await?.map(|(_, at)| at);
-        let from = last.unwrap_or(since).min(now).minus(self.window).minus(consumer::SLACK);
-        let existed = consumer::ensure(&self.store, &self.key, &self.stream, &self.name, self.window, from).await?;
-        self.reached = from;
+        let from = self.position.begins_at(last, since, now);
+        let (stream, name, window) = (&self.stream, &self.name, self.position.window());
+        let existed = consumer::ensure(&self.store, &self.key, stream, name, window, from).await?;
+        self.position.reaches(from);
         Ok(existed)
     }
 
     async fn fold(&mut self, now: UnixMs) -> Result<(), Error> {
-        let from = self.horizon(now);
+        let from = self.position.horizon(now);
         let mut progress = Progress::default();
-        self.folded = self.store.facts().fold(&self.key, From::Time(from), &mut progress).await?;
+        let last = self.store.facts().fold(&self.key, From::Time(from), &mut progress).await?;
         if progress.last_sent_at().is_none() {
             progress.note_sent(self.store.facts().last_sent(&self.key).await?);
         }
-        self.progress = progress;
+        self.position.folded_all(progress, last);
         Ok(())
     }
 
-    async fn refresh(&mut self, now: UnixMs, all: bool) -> Result<(), Error> {
-        if all {
-            return self.fold(now).await;
-        }
-        self.folded = self.store.facts().fold(&self.key, From::After(self.folded), &mut self.progress).await?;
-        self.progress.forget_before(self.horizon(now));
+    async fn refresh(&mut self, now: UnixMs) -> Result<(), Error> {
+        let (folded, progress) = self.position.to_fold();
+        let last = self.store.facts().fold(&self.key, From::After(folded), progress).await?;
+        self.position.folded_new(last, now);
         Ok(())
     }
+}
 
-    /// Before it no fact matters. What was tried last before the window was received before it too,
-    /// and is known as ended; unless the consumer, made when nobody had worked with the cursor for
-    /// long, has not given out everything from back then.
-    fn horizon(&self, now: UnixMs) -> UnixMs {
-        let reached = self.reached.minus(consumer::SLACK);
-        now.minus(self.window).minus(self.window).minus(consumer::SLACK).min(reached)
+/// Waits for a moment; for ever when there is none.
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

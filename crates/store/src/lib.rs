@@ -45,6 +45,10 @@ pub mod report;
 pub mod unreadable;
 pub mod verification;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use client::{Driver, Store};
 pub use error::Error;
 pub use health::Health;

@@ -44,6 +44,10 @@ mod head;
 
 mod json;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use crate::head::Head;
 pub use crate::key::InvalidSecret;
 pub use crate::provider::{Provider, UnknownProvider};

@@ -194,10 +194,10 @@ impl Book {
         }
     }
 
-    /// The session that had the event in hand is gone: nobody knows how its attempt ended.
+    /// The session that had the event in hand is gone: nobody knows how its attempt ended. It is
+    /// asked for again by the same number, so that an agent that comes back knows it.
     pub(crate) fn lost(&mut self, event: EventId) {
-        if let Some(mut due) = self.in_hand.remove(&event) {
-            due.attempt += 1;
+        if let Some(due) = self.in_hand.remove(&event) {
             let place = self.waiting.iter().position(|w| w.event() > event).unwrap_or(self.waiting.len());
             self.waiting.insert(place, due);
         }
@@ -227,6 +227,12 @@ impl Book {
     pub(crate) fn ended(&mut self, event: EventId) -> Option<Receipt> {
         self.keys.free(event);
         self.concluding.remove(&event)?.pulled.receipt
+    }
+
+    /// The event, which is in hand, has ended elsewhere; returns what to acknowledge.
+    pub(crate) fn ended_elsewhere(&mut self, event: EventId) -> Option<Receipt> {
+        self.keys.free(event);
+        self.in_hand.remove(&event)?.pulled.receipt
     }
 
     /// That the event is tried again is in the log; returns what to acknowledge it by if it is

@@ -20,8 +20,9 @@ use telemetry::trace::failed;
 use tracing::Span;
 
 use crate::book::Due;
+use crate::courier::{Handed, Handing};
 use crate::public::Attempt;
-use crate::session::{AgentLine, Line, Session, send};
+use crate::session::{AgentLine, Line, send};
 use crate::socket::webhook;
 use crate::trace;
 
@@ -58,18 +59,12 @@ pub(crate) struct Next {
     pub(crate) output: Arc<Output>,
 }
 
-/// Opens the event and hands it to the session, with its body. `busy` are the keys that others
-/// have, where the output keeps order by key; the event's is returned then.
+/// Opens the event and hands it to the session, with its body.
 ///
 /// # Errors
 /// See [`NotHanded`].
-pub(crate) async fn hand(
-    store: Store,
-    session: Arc<Session>,
-    key: CursorKey,
-    next: Next,
-    busy: Option<HashSet<Key>>,
-) -> Result<Option<Key>, NotHanded> {
+pub(crate) async fn hand(store: Store, key: CursorKey, handing: Handing) -> Handed {
+    let Handing { session, next, busy } = handing;
     let Next { due, output, .. } = &next;
     let opening = trace::open(&next.span);
     let request = open(&store, key, due).await.inspect_err(|_| failed(&opening))?;
@@ -92,7 +87,12 @@ pub(crate) async fn hand(
 }
 
 /// The key by which the output keeps order, unless one of the others has it.
-fn in_turn(busy: &HashSet<Key>, due: &Due, output: &Output, request: &Request) -> Result<Option<Key>, NotHanded> {
+pub(crate) fn in_turn(
+    busy: &HashSet<Key>,
+    due: &Due,
+    output: &Output,
+    request: &Request,
+) -> Result<Option<Key>, NotHanded> {
     match (&output.order, due.key) {
         // It was looked at before, and has its turn.
         (Order::Key(_), Some(key)) => Ok(Some(key)),
@@ -117,21 +117,10 @@ async fn to_agent(
     next: Next,
     mut request: Request,
 ) -> Result<(), NotHanded> {
-    let Next { number, span, due, output } = next;
-    let traceparent = trace::for_agent(&span, &due);
-    let Due { pulled, attempt, .. } = due;
-    let event = pulled.event;
+    let event = next.due.event();
     let chunks = request.chunks.take();
-    let delivery = v1::Delivery {
-        number,
-        event_id: Bytes::copy_from_slice(event.as_bytes()),
-        output_id: Bytes::copy_from_slice(output.id.as_bytes()),
-        attempt,
-        request: Some(request.into()),
-        destination: Some(destination(&output)),
-        answer_bytes_max: u32::try_from(answer_bytes_max(key, pulled.meta.answer_to.is_some())).unwrap_or(u32::MAX),
-        traceparent,
-    };
+    let answer_bytes_max = answer_bytes_max(key, next.due.pulled.meta.answer_to.is_some());
+    let (number, delivery) = (next.number, message(next, request, answer_bytes_max));
     let say = async |message| send(line, message).await.map_err(|_| NotHanded::SessionGone);
     say(Message::Delivery(delivery)).await?;
     let Some(chunks) = chunks else { return Ok(()) };
@@ -148,6 +137,21 @@ async fn to_agent(
         say(Message::BodyChunk(v1::BodyChunk { number, data, broken: false })).await?;
     }
     Ok(())
+}
+
+/// What an agent is told of an attempt.
+pub(crate) fn message(next: Next, request: Request, answer_bytes_max: usize) -> v1::Delivery {
+    let Next { number, span, due, output } = next;
+    v1::Delivery {
+        number,
+        event_id: Bytes::copy_from_slice(due.event().as_bytes()),
+        output_id: Bytes::copy_from_slice(output.id.as_bytes()),
+        attempt: due.attempt,
+        request: Some(request.into()),
+        destination: Some(destination(&output)),
+        answer_bytes_max: u32::try_from(answer_bytes_max).unwrap_or(u32::MAX),
+        traceparent: trace::for_agent(&span, &due),
+    }
 }
 
 /// How much is wanted of a destination's answer: what its owner can read later, more when a caller

@@ -30,9 +30,15 @@ mod metrics;
 mod presence;
 mod public;
 mod session;
+#[cfg(test)]
+mod sim;
 mod socket;
 mod trace;
 mod web_socket;
+
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

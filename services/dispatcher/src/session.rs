@@ -6,7 +6,7 @@ mod serve;
 mod subscription;
 mod web_socket;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,8 +16,8 @@ use model::answer::Answer;
 use model::fact::Outcome;
 use model::reason::Reason;
 use model::{EventId, OutputId, SessionId};
-use proto::v1::ToAgent;
 use proto::v1::to_agent::Message;
+use proto::v1::{FromAgent, ToAgent, from_agent};
 use store::fact::CursorKey;
 use tokio::sync::mpsc;
 use tonic::Status;
@@ -76,7 +76,8 @@ pub(crate) type AgentLine = mpsc::Sender<Result<ToAgent, Status>>;
 #[derive(Default)]
 struct Table {
     last_number: u64,
-    in_flight: HashMap<u64, InFlight>,
+    /// By number, and so in the order in which they began.
+    in_flight: BTreeMap<u64, InFlight>,
     /// How many of those are attempts at suspect outputs.
     suspect: u32,
     /// Couriers that found no room.
@@ -176,6 +177,26 @@ impl Session {
         }
     }
 
+    /// Takes in what the agent says once the session is open.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` when it breaks the protocol.
+    pub(crate) fn hear(&self, message: FromAgent) -> Result<(), Status> {
+        match message.message {
+            Some(from_agent::Message::Outcome(mut report)) => {
+                let outcome = report.outcome().map_err(|e| Status::invalid_argument(e.to_string()))?;
+                let reason = (outcome == Outcome::NotAllowed).then_some(Reason::NotAllowedByAgent);
+                let answer = report.take_answer().map(Box::new);
+                let ended = Ended { outcome, duration_ms: report.duration_ms, reason, answer };
+                let reported = self.report(report.number, ended);
+                reported.map_err(|_| Status::invalid_argument("an outcome for nothing that is in flight"))
+            }
+            Some(from_agent::Message::Heartbeat(_)) => Ok(()),
+            Some(from_agent::Message::Hello(_)) => Err(Status::invalid_argument("a second hello")),
+            None => Err(Status::invalid_argument("a message of an unknown kind")),
+        }
+    }
+
     /// Tells the courier how an attempt ended.
     ///
     /// # Errors
@@ -208,12 +229,13 @@ impl Session {
         self.table().in_flight.len()
     }
 
-    /// Tells every courier that what this session had in flight is lost.
+    /// Tells every courier that what this session had in flight is lost, in the order in which it
+    /// began: a courier that has another session begins with what it hears of first.
     pub(crate) fn close(&self) {
         let mut table = self.table();
         table.closed = true;
         table.waiting.clear();
-        for (_, lost) in table.in_flight.drain() {
+        for lost in std::mem::take(&mut table.in_flight).into_values() {
             trace::given_up(&lost.span, "lost");
             let _ = lost.courier.send(ToCourier::Lost(lost.event));
         }

@@ -13,7 +13,7 @@
 //! - `report` takes what a client says over REST as a proof that it has a webhook.
 
 pub(crate) mod claim;
-mod frame;
+pub(crate) mod frame;
 mod pongs;
 pub(crate) mod report;
 mod serve;

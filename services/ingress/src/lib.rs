@@ -73,6 +73,10 @@ mod heads;
 
 mod head;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+
 mod refusal;
 
 pub use crate::config::{BODY_BYTES_DEFAULT, BODY_BYTES_MAX, Config, InvalidBodyLimit, MEMORY_BYTES_DEFAULT};

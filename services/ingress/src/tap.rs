@@ -62,7 +62,7 @@ impl<IO> HeadTap<IO> {
     }
 
     /// Follows the framing over bytes that were just read. Returns how many of them may pass.
-    fn follow(&mut self, read: &[u8]) -> usize {
+    pub(crate) fn follow(&mut self, read: &[u8]) -> usize {
         let mut rest = read;
         while !rest.is_empty() {
             let taken = match &mut self.at {

@@ -16,7 +16,7 @@ fn ticket() -> (Ticket, mpsc::UnboundedReceiver<Report>) {
     (Ticket::new(3, tx), rx)
 }
 
-fn begin(ledger: &Ledger, ticket: Ticket, now: Instant) -> Option<UnderWay<'_>> {
+fn begin(ledger: &Ledger, ticket: Ticket, now: Instant) -> Option<UnderWay> {
     match ledger.begin(ATTEMPT, ticket, now) {
         Begun::Here(under_way) => Some(under_way),
         Begun::Elsewhere => None,

@@ -40,22 +40,28 @@ pub(super) enum Signal {
 }
 
 /// An event as it was given out.
-pub(super) struct Message {
-    pub(super) event: EventId,
-    pub(super) input: InputId,
-    pub(super) meta: Meta,
-    pub(super) payload: Bytes,
-    pub(super) receipt: Receipt,
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The event.
+    pub event: EventId,
+    /// The input that it came by.
+    pub input: InputId,
+    /// What stands beside it in clear.
+    pub meta: Meta,
+    /// The event as it lies in the log.
+    pub payload: Bytes,
+    /// What to acknowledge it by.
+    pub receipt: Receipt,
     /// The consumer's number of this handing-out; it only grows.
-    pub(super) delivered: u64,
+    pub delivered: u64,
     /// How often this event was given out by this consumer.
-    pub(super) times: i64,
+    pub times: i64,
     /// Its sequence in the stream.
-    pub(super) place: u64,
+    pub place: u64,
     /// When JetStream stored it.
-    pub(super) stored_at: UnixMs,
+    pub stored_at: UnixMs,
     /// How many events the stream still had for the consumer after this one.
-    pub(super) pending: u64,
+    pub pending: u64,
 }
 
 /// The pull requests of a cursor.

@@ -36,4 +36,9 @@ impl Receipt {
     pub fn from_subject(subject: String) -> Self {
         Self(subject.into())
     }
+
+    /// The subject at which it is acknowledged.
+    pub fn subject(&self) -> &str {
+        &self.0
+    }
 }

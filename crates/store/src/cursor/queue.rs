@@ -40,21 +40,21 @@ impl Queue {
 impl Cursor {
     /// How many events the stream had for it when it last gave one out.
     pub fn pending(&self) -> u64 {
-        self.pending
+        self.position.pending()
     }
 
     /// Counts what the stream gives out; while it does not change, nothing was given out.
     pub fn delivered(&self) -> u64 {
-        self.delivered
+        self.position.delivered()
     }
 
     /// Whether a request stands: then new events come at once, and do not pile up unheard.
     pub fn is_asking(&self) -> bool {
-        self.asked > 0
+        self.position.over_at().is_some()
     }
 
     /// When a delivery last ended as sent, as far as the facts that were read say.
     pub fn last_sent_at(&self) -> Option<UnixMs> {
-        self.progress.last_sent_at()
+        self.position.progress().last_sent_at()
     }
 }

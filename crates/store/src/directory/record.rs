@@ -119,7 +119,7 @@ impl Key {
     }
 
     /// Reads a key as it is stored; `None` for a kind that this version does not know.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         let kind = parts.next()?;
         let mut id = || parts.next().and_then(|p| Uuid::try_parse(p).ok());

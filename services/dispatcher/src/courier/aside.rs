@@ -5,11 +5,20 @@ use store::answer::Given;
 use tracing::warn;
 
 use super::Courier;
+use super::work::Aside;
 use crate::alert::What;
 
 impl Courier {
-    /// Brings an answer to the caller who waits for it, beside everything else.
-    pub(super) fn bring(&self, to: String, given: Given) {
+    /// Does it, beside everything else.
+    pub(super) fn see_to(&self, aside: Aside) {
+        match aside {
+            Aside::Bring { to, given } => self.bring(to, given),
+            Aside::Pause(paused) => self.pause_output(paused),
+        }
+    }
+
+    /// Brings an answer to the caller who waits for it.
+    fn bring(&self, to: String, given: Given) {
         let (store, bucket) = (self.hub.store().clone(), self.key.bucket);
         self.hub.tasks().spawn(async move {
             if let Err(error) = store.answers().bring(&to, bucket, &given).await {
@@ -18,8 +27,8 @@ impl Courier {
         });
     }
 
-    /// Pauses the output, beside everything else; its owner sets it free.
-    pub(super) fn pause_output(&self, paused: Paused) {
+    /// Pauses the output; its owner sets it free.
+    fn pause_output(&self, paused: Paused) {
         let (hub, key, id) = (self.hub.clone(), self.key, self.key.output);
         self.hub.tasks().spawn(async move {
             let Some(output) = hub.store().directory().output(id).filter(|o| o.record.paused.is_none()) else { return };

@@ -6,70 +6,45 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use model::UnixMs;
-use model::fact::{Fact, Next};
+use model::fact::Fact;
 use store::Store;
 use store::answer::Given;
 use store::fact::CursorKey;
 use tracing::warn;
 
-/// The most facts in one message: far below the size limit of a message.
-const FACTS_MAX: usize = 512;
+use super::work::{Concluded, Work};
+
 /// The wait before facts that could not be appended are appended again.
 const RETRY_WAIT: Duration = Duration::from_millis(300);
 
-/// The facts of one cursor that are not yet known to be in the log.
+/// The message of facts of one cursor that is not yet known to be in the log.
 pub(super) struct Conclusions {
     store: Store,
     key: CursorKey,
-    collected: Vec<Concluded>,
     appending: Option<Pin<Box<dyn Future<Output = Vec<Fact>> + Send>>>,
 }
 
 impl Conclusions {
     pub(super) fn new(store: Store, key: CursorKey) -> Self {
-        Self { store, key, collected: Vec::new(), appending: None }
+        Self { store, key, appending: None }
     }
 
-    /// Adds a fact, with the answer that is to be kept with it.
-    pub(super) fn push(&mut self, fact: Fact, answer: Option<Given>) {
-        self.collected.push(Concluded { fact, answer });
-    }
-
-    /// Whether everything is in the log.
+    /// Whether no message is on its way.
     pub(super) fn is_empty(&self) -> bool {
-        self.collected.is_empty() && self.appending.is_none()
+        self.appending.is_none()
     }
 
-    /// Waits until facts are in the log, and returns them; for ever when there are none.
-    /// Dropping the future loses nothing.
-    pub(super) async fn appended(&mut self) -> Option<Vec<Fact>> {
+    /// Waits until the next facts of `work` are in the log, and returns them; for ever when there
+    /// are none. Dropping the future loses nothing.
+    pub(super) async fn appended(&mut self, work: &mut Work) -> Option<Vec<Fact>> {
         let appending = match &mut self.appending {
             Some(appending) => appending,
-            None if self.collected.is_empty() => std::future::pending().await,
-            None => {
-                let rest = self.collected.split_off(self.collected.len().min(FACTS_MAX));
-                let concluded = std::mem::replace(&mut self.collected, rest);
-                self.appending.insert(Box::pin(append(self.store.clone(), self.key, concluded)))
-            }
+            None if !work.has_facts() => std::future::pending().await,
+            None => self.appending.insert(Box::pin(append(self.store.clone(), self.key, work.next_facts()))),
         };
         let facts = appending.as_mut().await;
         self.appending = None;
         Some(facts)
-    }
-}
-
-/// A fact, and the answer that it tells of.
-struct Concluded {
-    fact: Fact,
-    answer: Option<Given>,
-}
-
-/// When the delivery is tried again, if it is.
-pub(super) fn retry_at(fact: &Fact) -> Option<UnixMs> {
-    match fact {
-        Fact::AttemptFinished { next: Next::RetryAt(at), .. } => Some(*at),
-        Fact::AttemptFinished { next: Next::End(_), .. } | Fact::DeliveryEnded { .. } | Fact::Reported { .. } => None,
     }
 }
 

@@ -8,11 +8,12 @@ use model::{BucketId, GroupId, OutputId, UnixMs, retry};
 use store::directory::Directory;
 
 use super::Courier;
+use super::work::Configured;
 use crate::clock;
 
 impl Courier {
     /// The output and bucket, when the output takes deliveries now.
-    pub(super) fn serving(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
+    pub(super) fn serving(&self) -> Option<Configured> {
         let is_public = self.key.group == GroupId::PUBLIC;
         let takes = |output: &Output, bucket: &Bucket| {
             output.internal != is_public && !output.disabled && output.paused.is_none() && (is_public || bucket.stream)
@@ -21,7 +22,7 @@ impl Courier {
     }
 
     /// The output and bucket, as they are configured; `None` when either was deleted.
-    pub(super) fn configured(&self) -> Option<(Arc<Output>, Arc<Bucket>)> {
+    pub(super) fn configured(&self) -> Option<Configured> {
         configured(self.hub.store().directory(), self.key.bucket, self.key.output)
     }
 
@@ -37,11 +38,7 @@ impl Courier {
 }
 
 /// An output and its bucket, as they are configured; `None` when either was deleted.
-pub(crate) fn configured(
-    directory: &Directory,
-    bucket: BucketId,
-    output: OutputId,
-) -> Option<(Arc<Output>, Arc<Bucket>)> {
+pub(crate) fn configured(directory: &Directory, bucket: BucketId, output: OutputId) -> Option<Configured> {
     let bucket = directory.bucket(bucket)?.record;
     let output = match output {
         OutputId::NONE => Arc::new(Output::none(&bucket)),

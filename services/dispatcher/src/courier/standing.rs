@@ -10,10 +10,10 @@ use crate::presence::Standing;
 impl Courier {
     /// Says how the cursor stands now.
     pub(super) fn stand(&self, cursor: &Cursor) {
-        let (at_hand, oldest) = self.book.all_here();
+        let (at_hand, oldest) = self.work.book().all_here();
         let was_open = self.board.read().is_some_and(|before| before.is_open);
-        if self.book.is_open() && !was_open {
-            self.hub.alerts().raise(self.key, What::CircuitOpen { failures: self.book.failures() });
+        if self.work.book().is_open() && !was_open {
+            self.hub.alerts().raise(self.key, What::CircuitOpen { failures: self.work.book().failures() });
         }
         self.board.write(Standing {
             at_hand,
@@ -22,8 +22,8 @@ impl Courier {
             delivered: cursor.delivered(),
             oldest_at: oldest.map(|event| event.received_at()),
             last_sent_at: self.last_sent_at.max(cursor.last_sent_at()),
-            failures: self.book.failures(),
-            is_open: self.book.is_open(),
+            failures: self.work.book().failures(),
+            is_open: self.work.book().is_open(),
         });
     }
 

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 
-use model::EventId;
 use tokio::time::{Instant, sleep_until};
 
 /// Something that is being done with an event.
@@ -17,11 +16,11 @@ pub(super) async fn reached(at: Option<Instant>) {
 }
 
 /// Waits for what is being done with an event; for ever when there is nothing.
-pub(super) async fn finished<T>(doing: &mut Option<(EventId, Doing<T>)>) -> Option<(EventId, T)> {
-    let (event, done) = match doing {
-        Some((event, doing)) => (*event, doing.as_mut().await),
+pub(super) async fn finished<T>(doing: &mut Option<Doing<T>>) -> Option<T> {
+    let done = match doing {
+        Some(doing) => doing.as_mut().await,
         None => std::future::pending().await,
     };
     *doing = None;
-    Some((event, done))
+    Some(done)
 }

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use model::UnixMs;
-use model::fact::Outcome;
-use model::reason::Reason;
 use proto::v1::to_agent::Message;
-use proto::v1::{self, FromAgent, ToAgent, from_agent};
+use proto::v1::{self, FromAgent, ToAgent};
 use store::directory::Key;
 use store::presence::SessionSeen;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -19,7 +17,7 @@ use tracing::{debug, info};
 
 use super::open::Inbound;
 use super::subscription::Subscription;
-use super::{AgentLine, Ended, HEARTBEAT, Session, send};
+use super::{AgentLine, HEARTBEAT, Session, send};
 use crate::gate::{self, Identity};
 use crate::hub::Hub;
 use crate::{DRAIN_MAX, clock};
@@ -131,19 +129,7 @@ impl Served {
     fn heard(&mut self, message: Option<Result<FromAgent, Status>>) -> Result<(), Status> {
         let message = message.ok_or_else(|| Status::cancelled("the agent closed the session"))??;
         self.heard = Instant::now();
-        match message.message {
-            Some(from_agent::Message::Outcome(mut report)) => {
-                let outcome = report.outcome().map_err(|e| Status::invalid_argument(e.to_string()))?;
-                let reason = (outcome == Outcome::NotAllowed).then_some(Reason::NotAllowedByAgent);
-                let answer = report.take_answer().map(Box::new);
-                let ended = Ended { outcome, duration_ms: report.duration_ms, reason, answer };
-                let reported = self.session.report(report.number, ended);
-                reported.map_err(|_| Status::invalid_argument("an outcome for nothing that is in flight"))
-            }
-            Some(from_agent::Message::Heartbeat(_)) => Ok(()),
-            Some(from_agent::Message::Hello(_)) => Err(Status::invalid_argument("a second hello")),
-            None => Err(Status::invalid_argument("a message of an unknown kind")),
-        }
+        self.session.hear(message)
     }
 
     async fn changed(&mut self, change: Result<Key, RecvError>) -> Result<(), Status> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a client says.
 #[derive(Debug)]
-pub(super) enum FromClient {
+pub(crate) enum FromClient {
     /// Who it is.
     Auth(Credentials),
     /// What it wants: buckets by name or id; none means all. Whether bodies come in Base64.
@@ -24,7 +24,7 @@ pub(super) enum FromClient {
 
 /// What a client authenticates with.
 #[derive(Debug)]
-pub(super) struct Credentials {
+pub(crate) struct Credentials {
     /// The token's key.
     pub(super) key: String,
     /// Its secret.
@@ -50,7 +50,7 @@ struct Raw {
 
 impl FromClient {
     /// Reads a frame. Whatever it cannot read is unknown, and harmless.
-    pub(super) fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let Ok(raw) = serde_json::from_str::<Raw>(text) else { return Self::Unknown };
         match raw.action.as_str() {
             "auth" => Self::Auth(Credentials {

@@ -1,0 +1,680 @@
+//! What is left of a courier when its decisions are taken away: it asks, waits, and does.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::fact::Fact;
+use model::order::Key;
+use model::progress::{Progress, State};
+use model::record::OrderKey;
+use model::request::{Header, Request};
+use model::{EventId, retry};
+use proto::v1::to_agent::Message as ToAgentMessage;
+use rand::RngExt as _;
+use rand::seq::IndexedRandom as _;
+use store::cursor::{Message, PROGRESS_EVERY, Position, Reading, Receipt, Sorted};
+use store::event::Stored;
+use tokio::sync::mpsc;
+
+use super::nats::{millis, place};
+use super::plan::{Keeps, Weather};
+use super::witness::key;
+use super::world::{Op, What, World};
+use crate::courier::{Handed, Handing, ToCourier, Work};
+use crate::delivery::{Next, NotHanded, in_turn, message};
+use crate::session::Line;
+use crate::{DRAIN_MAX, book};
+
+/// A courier with its cursor.
+pub(super) struct Holder {
+    pub(super) dispatcher: usize,
+    pub(super) output: usize,
+    pub(super) tx: mpsc::UnboundedSender<ToCourier>,
+    rx: mpsc::UnboundedReceiver<ToCourier>,
+    work: Option<Work>,
+    position: Position,
+    phase: Phase,
+    signals: VecDeque<Signal>,
+    done: Vec<Done>,
+    handing: Option<Handing>,
+    /// What is handed over, and has a body that is still being sent.
+    sending: Option<(Handing, Option<Key>)>,
+    is_appending: bool,
+    /// Receipts of what came when nothing was asked for any more.
+    unheard: Vec<Receipt>,
+    pause: u64,
+    /// Signals come one after the other.
+    pub(super) last_signal_at: u64,
+    /// When it looks at what it has to do, whatever happens.
+    pub(super) wakes_at: u64,
+    /// Which keys are in hand here, and by which event.
+    keys: HashMap<EventId, u64>,
+    first: Option<EventId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Attaching,
+    Working,
+    Rebuilding,
+    Draining { end: u64 },
+    Gone,
+}
+
+/// What NATS says.
+#[derive(Clone, Debug)]
+pub(super) enum Signal {
+    Message(Box<Message>),
+    Over(usize),
+    NoConsumer,
+    Reconnected,
+    /// Another process attaches.
+    Attaches,
+}
+
+/// What was being done.
+#[derive(Clone, Debug)]
+pub(super) enum Done {
+    Attached {
+        is_held: bool,
+    },
+    Rebuilt,
+    Handed,
+    /// The whole body.
+    Sent,
+    Read(u64),
+    Appended(Vec<Fact>),
+    Tick,
+}
+
+impl Holder {
+    fn new(dispatcher: usize, output: usize, world: &World) -> Self {
+        let (tx, rx) = mpsc::unbounded_channel();
+        let work = Work::new(world.cursor_key(output), tx.clone());
+        let (key, now, instant) = (world.cursor_key(output).output, world.wall(), world.instant());
+        Self {
+            dispatcher,
+            output,
+            tx,
+            rx,
+            work: Some(work),
+            position: Position::new(key, world.window(), false, now, instant),
+            phase: Phase::Attaching,
+            signals: VecDeque::new(),
+            done: Vec::new(),
+            handing: None,
+            sending: None,
+            is_appending: false,
+            unheard: Vec::new(),
+            pause: 0,
+            last_signal_at: 0,
+            wakes_at: 0,
+            keys: HashMap::new(),
+            first: None,
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.phase == Phase::Gone
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_idle(&self) -> bool {
+        let is_busy = self.is_appending || self.handing.is_some() || self.sending.is_some() || !self.signals.is_empty();
+        self.is_gone() || self.work.as_ref().is_none_or(|work| !is_busy && work.book().all_here().0 == 0)
+    }
+
+    /// The process is gone, and all that it had in memory.
+    pub(super) fn kill(&mut self) {
+        self.phase = Phase::Gone;
+        self.work = None;
+        self.handing = None;
+        self.sending = None;
+        self.signals.clear();
+        self.done.clear();
+        self.rx.close();
+        while self.rx.try_recv().is_ok() {}
+    }
+}
+
+impl World {
+    /// Starts a courier for an output, unless the dispatcher has one; a session takes part.
+    pub(super) fn join(&mut self, dispatcher: usize, output: usize, told: ToCourier) {
+        if let Some((holder, sessions)) = &mut self.dispatchers[dispatcher].couriers[output] {
+            *sessions += 1;
+            let holder = *holder;
+            let _ = self.holders[holder].tx.send(told);
+            self.turn(holder);
+            return;
+        }
+        let holder = self.holders.len();
+        let new = Holder::new(dispatcher, output, self);
+        let _ = new.tx.send(told);
+        self.holders.push(new);
+        self.dispatchers[dispatcher].couriers[output] = Some((holder, 1));
+        self.attach(holder);
+    }
+
+    pub(super) fn leave(&mut self, dispatcher: usize, output: usize, told: ToCourier) {
+        let Some((holder, sessions)) = &mut self.dispatchers[dispatcher].couriers[output] else { return };
+        *sessions -= 1;
+        let (holder, is_last) = (*holder, *sessions == 0);
+        let _ = self.holders[holder].tx.send(told);
+        if is_last {
+            self.dispatchers[dispatcher].couriers[output] = None;
+        }
+        self.turn(holder);
+    }
+
+    /// Asks whether others hold the cursor, and who does hears of it.
+    fn attach(&mut self, holder: usize) {
+        while let Ok(told) = self.holders[holder].rx.try_recv() {
+            self.hear(holder, told);
+        }
+        let output = self.holders[holder].output;
+        let is_held = self.tell_holders(holder, output);
+        let after = if is_held { self.few() } else { self.short() };
+        self.at(after, What::Done(holder, Done::Attached { is_held }));
+    }
+
+    /// Whoever listens for the cursor is told that another attaches.
+    fn tell_holders(&mut self, asks: usize, output: usize) -> bool {
+        let others: Vec<usize> = (0..self.holders.len())
+            .filter(|other| *other != asks && self.holders[*other].output == output && self.holders[*other].listens())
+            .collect();
+        for other in &others {
+            self.signal(*other, Signal::Attaches);
+        }
+        let races = |other: &Holder| other.output == output && other.phase == Phase::Attaching;
+        self.have_raced |= self.holders.iter().enumerate().any(|(at, other)| at != asks && races(other));
+        !others.is_empty()
+    }
+
+    /// NATS says something to a courier.
+    pub(super) fn signal(&mut self, holder: usize, signal: Signal) {
+        let at = (self.now + self.short()).max(self.holders[holder].last_signal_at + 1);
+        self.holders[holder].last_signal_at = at;
+        self.at(at - self.now, What::Signal(holder, self.nats_epoch, signal));
+    }
+
+    pub(super) fn signalled(&mut self, holder: usize, signal: Signal) {
+        if matches!(self.holders[holder].phase, Phase::Draining { .. }) {
+            self.say(|| format!("courier {holder} leaves unheard {signal:?}"));
+            if let Signal::Message(message) = signal {
+                self.holders[holder].unheard.push(message.receipt);
+            }
+            return;
+        }
+        self.holders[holder].signals.push_back(signal);
+        self.turn(holder);
+    }
+
+    pub(super) fn is_done(&mut self, holder: usize, done: Done) {
+        self.holders[holder].done.push(done);
+        self.turn(holder);
+    }
+
+    /// A courier does all that it can do now, in the order in which a task may come to it.
+    pub(super) fn turn(&mut self, holder: usize) {
+        loop {
+            if self.holders[holder].is_gone() || self.is_frozen(self.holders[holder].dispatcher) {
+                return;
+            }
+            match self.holders[holder].phase {
+                Phase::Attaching | Phase::Rebuilding => {
+                    let waited = |done: &Done| matches!(done, Done::Attached { .. } | Done::Rebuilt);
+                    let Some(at) = self.holders[holder].done.iter().position(waited) else { return };
+                    let done = self.holders[holder].done.remove(at);
+                    self.set_up(holder, &done);
+                }
+                Phase::Working => {
+                    if self.is_stopping(holder) || !self.work(holder).has_session() {
+                        self.begin_to_drain(holder);
+                    } else if self.holders[holder].position.is_lost() {
+                        self.holders[holder].phase = Phase::Rebuilding;
+                        let after = self.up_in() + self.few();
+                        self.at(after, What::Done(holder, Done::Rebuilt));
+                    } else {
+                        self.prepare(holder);
+                        if !self.one(holder) {
+                            return;
+                        }
+                    }
+                }
+                Phase::Draining { end } => {
+                    self.append(holder);
+                    let one = self.holders[holder].is_appending;
+                    let is_over = self.work(holder).book().in_hand() == 0 && !self.work(holder).has_facts() && !one;
+                    if is_over || self.now >= end {
+                        self.release(holder);
+                    } else if !self.one(holder) {
+                        self.wake(holder, end - self.now);
+                        return;
+                    }
+                }
+                Phase::Gone => return,
+            }
+            if self.wrong.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn set_up(&mut self, holder: usize, done: &Done) {
+        let (now, instant, output) = (self.wall(), self.instant(), self.holders[holder].output);
+        let window = self.window();
+        let last = self.nats[output].log.last().map(|(at, _)| *at);
+        let (since, nats, events) = (self.since(), &mut self.nats[output], &self.events);
+        let one = &mut self.holders[holder];
+        if let Done::Attached { is_held } = done {
+            one.position = Position::new(self.keys[output].output, window, *is_held, now, instant);
+        }
+        let from = one.position.begins_at(last, since, now);
+        let existed = nats.ensure(from, events);
+        one.position.reaches(from);
+        let is_taken_over = matches!(done, Done::Attached { is_held: false }) && existed;
+        if is_taken_over && let Some(consumer) = &mut nats.consumer {
+            consumer.reset();
+        }
+        let mut progress = Progress::default();
+        let last = nats.fold_from(one.position.horizon(now), &mut progress);
+        one.position.folded_all(progress, last);
+        if let Done::Rebuilt = done {
+            one.position.made_again();
+        }
+        one.phase = Phase::Working;
+        self.say(|| format!("courier {holder} of output {output} {done:?}, reset {is_taken_over}"));
+        self.adopt(holder);
+        if let Done::Attached { .. } = done {
+            let first = self.jitter(millis(PROGRESS_EVERY));
+            self.at(first, What::Done(holder, Done::Tick));
+        }
+        self.pump_nats(output);
+    }
+
+    fn adopt(&mut self, holder: usize) {
+        let output = self.output(self.holders[holder].output);
+        let one = &mut self.holders[holder];
+        if let Some(work) = &mut one.work {
+            work.adopt(one.position.again(), one.position.is_shared(), &output);
+        }
+    }
+
+    /// Begins what may begin.
+    fn prepare(&mut self, holder: usize) {
+        self.append(holder);
+        let (now, instant, output) = (self.wall(), self.instant(), self.holders[holder].output);
+        if self.now >= self.holders[holder].pause {
+            if let Some(parked) = self.work(holder).begin_to_read(now) {
+                let after = self.up_in() + self.short();
+                self.at(after, What::Done(holder, Done::Read(parked.place)));
+            }
+            let configured = self.configured(output);
+            let one = &mut self.holders[holder];
+            let (work, position) = (one.work.as_mut().unwrap(), &one.position);
+            let begun = work.begin(configured, |event| position.has_ended(event), now);
+            for receipt in work.ended_elsewhere() {
+                self.acknowledge(holder, Some(receipt));
+            }
+            if let Some(handing) = begun {
+                self.holders[holder].handing = Some(handing);
+                let after = self.short();
+                self.at(after, What::Done(holder, Done::Handed));
+            }
+        }
+        let wanted = self.work(holder).book().wanted();
+        let one = &mut self.holders[holder];
+        if let Some(batch) = one.position.to_ask(wanted, instant) {
+            let expires = 60_000;
+            one.position.asked(batch, instant + Duration::from_millis(expires + 5_000));
+            let until = self.now + expires;
+            self.operate(output, Op::Request { holder, batch, until });
+        }
+        if let Some(at) = self.holders[holder].position.over_at() {
+            self.wake(holder, millis(at.saturating_duration_since(instant)));
+        }
+        let next = self.work(holder).book().next_at(now).map(|at| millis(at.since(now)));
+        let pause = self.holders[holder].pause.checked_sub(self.now).filter(|wait| *wait > 0);
+        if let Some(wait) = next.into_iter().chain(pause).min() {
+            self.wake(holder, wait);
+        }
+        self.check_bounds(holder);
+    }
+
+    /// Sends the next facts to the log, one message at a time.
+    fn append(&mut self, holder: usize) {
+        if self.holders[holder].is_appending || !self.work(holder).has_facts() {
+            return;
+        }
+        let facts: Vec<Fact> = self.work(holder).next_facts().into_iter().map(|one| one.fact).collect();
+        self.holders[holder].is_appending = true;
+        let after = self.up_in() + self.short();
+        self.at(after, What::Append(holder, facts));
+    }
+
+    /// Takes in one thing that has happened, whichever; `false` when nothing has.
+    fn one(&mut self, holder: usize) -> bool {
+        let (now, instant) = (self.wall(), self.instant());
+        let one = &mut self.holders[holder];
+        if one.position.over_at().is_some_and(|at| at <= instant) && one.phase == Phase::Working {
+            one.position.lose();
+            return true;
+        }
+        let told = !one.rx.is_empty();
+        let arms = [(told, 0), (!one.signals.is_empty(), 1), (!one.done.is_empty(), 2)];
+        let ready: Vec<usize> = arms.into_iter().filter(|(is_ready, _)| *is_ready).map(|(_, arm)| arm).collect();
+        let Some(arm) = ready.choose(&mut self.rng) else { return false };
+        match arm {
+            0 => {
+                let Ok(told) = self.holders[holder].rx.try_recv() else { return false };
+                self.hear(holder, told);
+            }
+            1 => {
+                let Some(signal) = self.holders[holder].signals.pop_front() else { return false };
+                self.heard(holder, signal);
+            }
+            _ => {
+                let at = self.rng.random_range(0..self.holders[holder].done.len());
+                let done = self.holders[holder].done.swap_remove(at);
+                self.did(holder, done, now);
+            }
+        }
+        true
+    }
+
+    fn hear(&mut self, holder: usize, told: ToCourier) {
+        self.say(|| format!("courier {holder} is told {}", name(&told)));
+        if let ToCourier::Finished(event, _) | ToCourier::Lost(event) | ToCourier::Received(event) = &told {
+            self.holders[holder].keys.remove(event);
+        }
+        let (now, jitter, output) = (self.wall(), self.rng.random(), self.holders[holder].output);
+        let configured = Some(self.configured(output));
+        self.work(holder).told(told, configured, now, jitter);
+    }
+
+    fn heard(&mut self, holder: usize, signal: Signal) {
+        let (now, output) = (self.wall(), self.holders[holder].output);
+        let one = &mut self.holders[holder];
+        match signal {
+            Signal::Over(left) => one.position.over(left),
+            Signal::NoConsumer => one.position.lose(),
+            Signal::Reconnected => one.position.reconnected(),
+            Signal::Attaches => one.position.share(),
+            Signal::Message(message) => {
+                let nats = &self.nats[output];
+                match one.position.came(&message) {
+                    Reading::None => {}
+                    Reading::New => {
+                        let (folded, progress) = one.position.to_fold();
+                        let last = nats.fold_after(folded, progress);
+                        one.position.folded_new(last, now);
+                    }
+                    Reading::All => {
+                        let mut progress = Progress::default();
+                        let last = nats.fold_from(one.position.horizon(now), &mut progress);
+                        one.position.folded_all(progress, last);
+                    }
+                }
+                let number = message.place;
+                let receipt = match one.position.sort(*message) {
+                    Sorted::Over(receipt) => Some(receipt),
+                    Sorted::Due(pulled) => one.work.as_mut().and_then(|work| work.took(*pulled, now)),
+                };
+                self.say(|| format!("courier {holder} gets {number}, done {}", receipt.is_some()));
+                self.acknowledge(holder, receipt);
+            }
+        }
+    }
+
+    fn did(&mut self, holder: usize, done: Done, now: model::UnixMs) {
+        let output = self.holders[holder].output;
+        match done {
+            Done::Handed => self.hand(holder),
+            Done::Sent => {
+                let Some((handing, key)) = self.holders[holder].sending.take() else { return };
+                let Line::Agent(line) = handing.session.line() else { return };
+                let handed = if line.is_closed() { Err(NotHanded::SessionGone) } else { Ok(key) };
+                let _ = self.work(holder).handed(handed, now);
+            }
+            Done::Read(place) => {
+                let event = self.events[place as usize - 1];
+                let (input, meta) = (model::InputId(uuid::Uuid::nil()), store::event::Meta::default());
+                let (event, stored_at, sealed) = (event.id, event.stored_at, Bytes::new());
+                let stored = Stored { event, input, meta, place, stored_at, sealed };
+                let _ = self.work(holder).read(Ok(Some(stored)), now);
+            }
+            Done::Appended(facts) => {
+                self.holders[holder].is_appending = false;
+                for fact in facts {
+                    self.holders[holder].position.note(&fact);
+                    let receipt = self.work(holder).concluded(&fact, now);
+                    self.acknowledge(holder, receipt);
+                }
+            }
+            Done::Tick => {
+                if self.holders[holder].phase != Phase::Working {
+                    return;
+                }
+                if self.holders[holder].position.is_shared() {
+                    let one = &mut self.holders[holder];
+                    let (folded, progress) = one.position.to_fold();
+                    let last = self.nats[output].fold_after(folded, progress);
+                    one.position.folded_new(last, now);
+                    self.adopt(holder);
+                }
+                let mut places: Vec<u64> = self.work(holder).book().receipts().map(place).collect();
+                // They are in no order.
+                places.sort_unstable();
+                for place in places {
+                    self.operate(output, Op::InProgress(place));
+                }
+                self.at(millis(PROGRESS_EVERY), What::Done(holder, Done::Tick));
+            }
+            Done::Attached { .. } | Done::Rebuilt => {}
+        }
+    }
+
+    /// The future of a hand-over is at its end, or waits for the agent to read.
+    fn hand(&mut self, holder: usize) {
+        let now = self.wall();
+        let Some(handing) = self.holders[holder].handing.take() else { return };
+        let (event, place) = (handing.next.due.event(), handing.next.due.pulled.place);
+        let (number, attempt) = (handing.next.number, handing.next.due.attempt);
+        let handed: Handed = self.send_to_agent(holder, &handing);
+        if let Err(NotHanded::Later(_)) = &handed
+            && self.is_unread(&handing)
+        {
+            // The line to the agent is full: waited for.
+            self.holders[holder].handing = Some(handing);
+            self.at(20, What::Done(holder, Done::Handed));
+            return;
+        }
+        self.say(|| {
+            let how = handed.as_ref().map(|_| ()).map_err(|e| format!("{e:?}"));
+            format!("courier {holder} hands {place}, attempt {attempt}, as number {number}: {how:?}")
+        });
+        if let Ok(key) = &handed {
+            self.begun(holder, event, place, attempt);
+            if self.rng.random_bool(0.15) {
+                self.holders[holder].sending = Some((handing, *key));
+                let after = self.jitter(200);
+                return self.at(after, What::Done(holder, Done::Sent));
+            }
+        }
+        if self.work(holder).handed(handed, now).is_err() {
+            self.holders[holder].pause = self.now + 300;
+        }
+    }
+
+    fn send_to_agent(&mut self, holder: usize, handing: &Handing) -> Handed {
+        if self.now < self.trouble_until && self.rng.random_bool(0.5) {
+            return Err(NotHanded::Later(store::Error::Conflict));
+        }
+        let Handing { session, next, busy } = handing;
+        let Next { number, span, due, output } = next;
+        let request = self.request(due.pulled.place);
+        let key = match busy {
+            Some(busy) => in_turn(busy, due, output, &request)?,
+            None => None,
+        };
+        let Line::Agent(line) = session.line() else { return Err(NotHanded::SessionGone) };
+        let (number, span, due, output) = (*number, span.clone(), due.clone(), output.clone());
+        let next = Next { number, span, due, output };
+        let delivery = ToAgentMessage::Delivery(message(next, request, 0));
+        match line.try_send(Ok(proto::v1::ToAgent { message: Some(delivery) })) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => return Err(NotHanded::Later(store::Error::Exists)),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(NotHanded::SessionGone),
+        }
+        let link = self.link_of(session.id());
+        let after = self.short();
+        self.at(after, What::Pump(link));
+        let _ = holder;
+        Ok(key)
+    }
+
+    fn is_unread(&self, handing: &Handing) -> bool {
+        let Line::Agent(line) = handing.session.line() else { return false };
+        !line.is_closed() && line.capacity() == 0
+    }
+
+    /// An attempt has begun: what must hold then.
+    fn begun(&mut self, holder: usize, event: EventId, place: u64, attempt: u32) {
+        let order = self.plan.order;
+        let is_calm = self.plan.class == super::plan::Class::Calm;
+        let one = &mut self.holders[holder];
+        let state = one.position.progress().of(event);
+        let others: Vec<u64> = one.keys.values().copied().collect();
+        let is_taken = match order {
+            Keeps::Arrival => false,
+            Keeps::Strict => !others.is_empty(),
+            Keeps::Key => others.contains(&key(place)),
+        };
+        one.keys.insert(event, key(place));
+        let is_first = attempt == 1 && order != Keeps::Key;
+        let is_late = is_first && one.first.is_some_and(|first| first > event);
+        if is_first {
+            one.first = one.first.max(Some(event));
+        }
+        if let State::Ended(ending) = state {
+            self.fail(format!("{place} is attempted by courier {holder}, which knows that it ended as {ending:?}"));
+        }
+        if is_taken {
+            self.fail(format!("two of one key are in hand of courier {holder}: {place} and {others:?}"));
+        }
+        if is_late && is_calm {
+            self.fail(format!("the first attempt at {place} begins out of order"));
+        }
+    }
+
+    fn acknowledge(&mut self, holder: usize, receipt: Option<Receipt>) {
+        let Some(receipt) = receipt else { return };
+        let (output, place) = (self.holders[holder].output, place(&receipt));
+        self.say(|| format!("courier {holder} acknowledges {place}"));
+        let event = self.events[place as usize - 1].id;
+        if let Err(wrong) = self.witnesses[output].acknowledged(event) {
+            self.fail(wrong);
+        }
+        self.operate(output, Op::Acknowledge(place));
+    }
+
+    fn begin_to_drain(&mut self, holder: usize) {
+        self.say(|| format!("courier {holder} drains"));
+        let end = self.now + millis(DRAIN_MAX);
+        let output = self.holders[holder].output;
+        let one = &mut self.holders[holder];
+        one.phase = Phase::Draining { end };
+        one.handing = None;
+        one.sending = None;
+        for signal in std::mem::take(&mut one.signals) {
+            if let Signal::Message(message) = signal {
+                one.unheard.push(message.receipt);
+            }
+        }
+        self.work(holder).give_up_handing();
+        if let Some(consumer) = &mut self.nats[output].consumer {
+            consumer.forget(holder);
+        }
+    }
+
+    /// Gives back what has not ended.
+    fn release(&mut self, holder: usize) {
+        let output = self.holders[holder].output;
+        let one = &mut self.holders[holder];
+        let mine = one.work.take().map(Work::into_receipts).unwrap_or_default();
+        let places: Vec<u64> = mine.iter().chain(&one.unheard).map(place).collect();
+        self.say(|| format!("courier {holder} gives back {places:?}"));
+        for place in places {
+            self.operate(output, Op::GiveBack(place));
+        }
+        self.holders[holder].kill();
+    }
+
+    fn check_bounds(&mut self, holder: usize) {
+        let credits = self.plan.credits as usize * self.plan.agents * 4;
+        let one = &self.holders[holder];
+        let Some(work) = &one.work else { return };
+        let book = work.book();
+        let receipts = book.receipts().count();
+        let most = book::IN_HAND_MAX + book::WAITING_MAX + book::RETRYING_MAX + book::IN_HAND_MAX;
+        if book.in_hand() > book::IN_HAND_MAX || receipts > most.max(store::cursor::UNACKED_MAX) {
+            self.fail(format!("courier {holder} has {receipts} at hand and {} in hand", book.in_hand()));
+        } else if one.rx.len() > 16 + 2 * credits {
+            self.fail(format!("{} messages wait for courier {holder}", one.rx.len()));
+        }
+    }
+
+    pub(super) fn work(&mut self, holder: usize) -> &mut Work {
+        self.holders[holder].work.as_mut().unwrap()
+    }
+
+    /// The event as it would be opened.
+    fn request(&self, place: u64) -> Request {
+        let header = Header { name: "x-key".into(), value: key(place).to_string().into() };
+        Request { method: "POST".into(), headers: vec![header], ..Request::default() }
+    }
+
+    /// How the output keeps order, as people configure it.
+    pub(super) fn order(keeps: Keeps) -> model::record::Order {
+        match keeps {
+            Keeps::Arrival => model::record::Order::Arrival,
+            Keeps::Strict => model::record::Order::Strict,
+            Keeps::Key => model::record::Order::Key(OrderKey::Header("x-key".into())),
+        }
+    }
+
+    /// How a destination fares now.
+    pub(super) fn weather(&self, output: usize) -> Weather {
+        let mut until_now = self.plan.weather.iter().filter(|(at, of, _)| *of == output && *at <= self.now);
+        until_now.next_back().map_or(Weather::Fair, |(_, _, weather)| *weather)
+    }
+
+    /// For how long a delivery may be tried.
+    pub(super) fn window(&self) -> Duration {
+        let (output, bucket) = self.configured(0);
+        retry::span(&output, &bucket)
+    }
+}
+
+impl Holder {
+    /// Whether it answers others who ask, or is there and does not.
+    fn listens(&self) -> bool {
+        match self.phase {
+            Phase::Working | Phase::Rebuilding | Phase::Draining { .. } => true,
+            // It asks first, and listens then.
+            Phase::Attaching | Phase::Gone => false,
+        }
+    }
+}
+
+fn name(told: &ToCourier) -> String {
+    match told {
+        ToCourier::Join(_) => "join".to_owned(),
+        ToCourier::Leave(_) => "leave".to_owned(),
+        ToCourier::Room => "room".to_owned(),
+        ToCourier::Finished(event, ended) => format!("{event} finished {:?}", ended.outcome),
+        ToCourier::Received(event) => format!("{event} received"),
+        ToCourier::Lost(event) => format!("{event} lost"),
+    }
+}

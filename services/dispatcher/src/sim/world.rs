@@ -1,0 +1,668 @@
+//! The calendar, and everything in it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::worker::Attempt;
+use model::fact::Fact;
+use model::name::Name;
+use model::record::{Bucket, Interval, Output, Schedule, ThrottleMode};
+use model::{AccountId, BucketId, EventId, GroupId, OutputId, UnixMs};
+use rand::rngs::Xoshiro256PlusPlus as Rng;
+use rand::{RngExt as _, SeedableRng as _};
+use store::fact::CursorKey;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::agent::Agent;
+use super::holder::{Done, Holder, Signal};
+use super::link::Link;
+use super::nats::{Event, Nats};
+use super::plan::{Class, Fault, Plan};
+use super::witness::Witness;
+
+/// When a schedule begins, in milliseconds since the epoch.
+const BEGIN: u64 = 1_700_000_000_000;
+/// How long after the last fault everything must have ended: retries are at most a minute apart,
+/// and what a dispatcher left comes again after another minute, and once more.
+const SETTLED_WITHIN: u64 = 600_000;
+/// How many things may happen in a schedule.
+const STEPS_MAX: u64 = 200_000;
+
+/// What stands in the calendar.
+pub(super) enum What {
+    Publish,
+    Fault(Fault),
+    Connect(usize, u64),
+    Pump(usize),
+    Down(usize),
+    Up(usize),
+    /// The agent notices that a session is broken.
+    NoticeUp(usize),
+    /// The dispatcher does.
+    NoticeDown(usize),
+    Lane(usize, u64, OutputId),
+    Over(usize, u64, usize),
+    Signal(usize, u64, Signal),
+    Done(usize, Done),
+    Append(usize, Vec<Fact>),
+    Turn(usize),
+    Operate(usize, Op),
+    Nats(usize),
+    AgentBack(usize),
+    DispatcherBack(usize),
+    ThawDispatcher(usize),
+    ThawAgent(usize),
+    NatsBack,
+}
+
+/// What NATS is asked to do.
+pub(super) enum Op {
+    Request { holder: usize, batch: usize, until: u64 },
+    Acknowledge(u64),
+    GiveBack(u64),
+    InProgress(u64),
+}
+
+pub(super) struct Dispatcher {
+    pub(super) is_alive: bool,
+    pub(super) is_stopping: bool,
+    frozen_since: u64,
+    frozen_until: u64,
+    /// The courier of each output, and how many sessions it has.
+    pub(super) couriers: Vec<Option<(usize, u32)>>,
+}
+
+pub(super) struct World {
+    pub(super) plan: Plan,
+    pub(super) rng: Rng,
+    pub(super) now: u64,
+    base: Instant,
+    calendar: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    entries: Vec<Option<What>>,
+    configured: Vec<(Arc<Output>, Arc<Bucket>)>,
+    pub(super) keys: Vec<CursorKey>,
+    pub(super) events: Vec<Event>,
+    pub(super) nats: Vec<Nats>,
+    pub(super) nats_epoch: u64,
+    nats_back_at: u64,
+    /// When NATS next gives out something by itself.
+    nats_wakes_at: Vec<u64>,
+    pub(super) trouble_until: u64,
+    /// Two dispatchers attached to one cursor at the same moment: neither knows of the other.
+    pub(super) have_raced: bool,
+    pub(super) dispatchers: Vec<Dispatcher>,
+    pub(super) holders: Vec<Holder>,
+    pub(super) links: Vec<Link>,
+    pub(super) agents: Vec<Agent>,
+    pub(super) witnesses: Vec<Witness>,
+    pub(super) wrong: Option<String>,
+    trace: Option<Vec<String>>,
+    steps: u64,
+}
+
+/// What happened in schedules.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    schedules: [u64; 4],
+    steps: u64,
+    events: u64,
+    attempts: u64,
+    /// Deliveries that a destination took more than once, by class.
+    doubled: [u64; 4],
+    /// Schedules in which two dispatchers attached to one cursor at the same moment.
+    raced: u64,
+    /// Simulated time, in seconds.
+    seconds: u64,
+}
+
+impl Seen {
+    pub(super) fn add(&mut self, other: &Self) {
+        for class in 0..4 {
+            self.schedules[class] += other.schedules[class];
+            self.doubled[class] += other.doubled[class];
+        }
+        self.steps += other.steps;
+        self.events += other.events;
+        self.attempts += other.attempts;
+        self.raced += other.raced;
+        self.seconds += other.seconds;
+    }
+
+    /// That the schedules were worth playing.
+    pub(super) fn check(&self) {
+        assert!(self.schedules.iter().all(|count| *count > 0), "{self:?}");
+        assert!(self.attempts > self.events, "nothing was tried again: {self:?}");
+        assert!(self.doubled[Class::All as usize] > 0, "no crash ever doubled anything: {self:?}");
+    }
+}
+
+impl World {
+    pub(super) fn new(plan: Plan, is_traced: bool) -> Self {
+        let (account, bucket) = (AccountId(Uuid::from_u128(1)), BucketId(Uuid::from_u128(2)));
+        let name: Name = "bucket".parse().unwrap();
+        let bucket = Bucket { window_seconds: 3600, ..Bucket::new(bucket, account, name, UnixMs(BEGIN)) };
+        let (mut configured, mut keys) = (Vec::new(), Vec::new());
+        for output in 0..plan.outputs {
+            let id = OutputId(Uuid::from_u128(100 + output as u128));
+            let url = "http://localhost/".to_owned();
+            let mut output = Output::new(id, account, bucket.id, "o".to_owned(), url, UnixMs(BEGIN));
+            output.internal = true;
+            output.order = Self::order(plan.order);
+            if plan.is_durable {
+                output.durability.enabled = true;
+                output.durability.schedule = Schedule::Custom;
+                output.durability.custom_delays_ns = vec![16_000_000_000; 40];
+            }
+            if let Some(rate) = plan.rate {
+                output.throttle.enabled = true;
+                output.throttle.mode = ThrottleMode::Rate;
+                output.throttle.rate = rate;
+                output.throttle.interval = Interval::Second;
+            }
+            configured.push((Arc::new(output), Arc::new(bucket.clone())));
+            let group = GroupId(Uuid::from_u128(3));
+            keys.push(CursorKey { bucket: bucket.id, output: id, group, ephemeral: false });
+        }
+        let dispatcher = || Dispatcher {
+            is_alive: true,
+            is_stopping: false,
+            frozen_since: 0,
+            frozen_until: 0,
+            couriers: vec![None; plan.outputs],
+        };
+        let mut world = Self {
+            rng: Rng::seed_from_u64(!plan.seed),
+            now: 0,
+            base: Instant::now(),
+            calendar: BinaryHeap::new(),
+            entries: Vec::new(),
+            configured,
+            keys,
+            events: Vec::new(),
+            nats: (0..plan.outputs).map(|_| Nats::default()).collect(),
+            nats_epoch: 0,
+            nats_back_at: 0,
+            nats_wakes_at: vec![0; plan.outputs],
+            trouble_until: 0,
+            have_raced: false,
+            dispatchers: (0..plan.dispatchers).map(|_| dispatcher()).collect(),
+            holders: Vec::new(),
+            links: Vec::new(),
+            agents: (0..plan.agents).map(|_| Agent::new(0)).collect(),
+            witnesses: (0..plan.outputs).map(|_| Witness::default()).collect(),
+            wrong: None,
+            trace: is_traced.then(Vec::new),
+            steps: 0,
+            plan,
+        };
+        world.begin();
+        world
+    }
+
+    fn begin(&mut self) {
+        for at in self.plan.events.clone() {
+            self.at(at, What::Publish);
+        }
+        for (at, fault) in self.plan.faults.clone() {
+            self.at(at, What::Fault(fault));
+        }
+        for agent in 0..self.agents.len() {
+            let within = self.plan.connected_within;
+            let after = self.jitter(within);
+            self.at(after, What::Connect(agent, 0));
+        }
+    }
+
+    /// Plays the schedule to its end; the first thing that should not be, with the trace, is the
+    /// error.
+    pub(super) fn run(mut self) -> Result<Seen, (String, Vec<String>)> {
+        let calm_from = self.plan.calm_from();
+        while self.wrong.is_none() {
+            if self.now > calm_from && self.is_settled() {
+                break;
+            }
+            let Some(Reverse((at, _, entry))) = self.calendar.pop() else {
+                self.fail("nothing is left to happen, and not everything has ended".to_owned());
+                break;
+            };
+            self.now = at;
+            self.steps += 1;
+            if at > calm_from + SETTLED_WITHIN || self.steps > STEPS_MAX {
+                let left: Vec<_> = self.nats.iter().map(|n| n.consumer.as_ref().map(|c| c.unacked())).collect();
+                self.fail(format!("not everything has ended at last; not acknowledged: {left:?}"));
+                break;
+            }
+            if let Some(what) = self.entries[entry].take() {
+                self.happens(what);
+            }
+        }
+        if self.wrong.is_none()
+            && let Err(wrong) = self.check()
+        {
+            self.fail(wrong);
+        }
+        match self.wrong {
+            Some(wrong) => Err((wrong, self.trace.unwrap_or_default())),
+            None => Ok(self.seen()),
+        }
+    }
+
+    fn happens(&mut self, what: What) {
+        match what {
+            What::Publish => {
+                let (place, now) = (self.events.len() as u64 + 1, self.wall());
+                let id = Uuid::from_u64_pair(now.0 << 16 | 0x7000, 1 << 63 | place);
+                self.events.push(Event { id: EventId(id), stored_at: now });
+                self.say(|| format!("event {place} is stored: {id}"));
+                for output in 0..self.plan.outputs {
+                    self.pump_nats(output);
+                }
+            }
+            What::Fault(fault) => self.fault(fault),
+            What::Connect(agent, epoch) if self.is_there(agent, epoch) => match self.agent_frozen(agent) {
+                Some(wait) => self.at(wait, What::Connect(agent, epoch)),
+                None => self.connect(agent),
+            },
+            What::Pump(link) => match self.frozen_for(self.links[link].dispatcher) {
+                Some(wait) => self.at(wait, What::Pump(link)),
+                None => self.pump(link),
+            },
+            What::Down(link) => match self.agent_frozen(self.links[link].agent) {
+                Some(wait) => self.at(wait, What::Down(link)),
+                None => self.down(link),
+            },
+            What::Up(link) => match self.frozen_for(self.links[link].dispatcher) {
+                Some(wait) => self.at(wait, What::Up(link)),
+                None => self.up(link),
+            },
+            What::NoticeUp(link) => match self.agent_frozen(self.links[link].agent) {
+                Some(wait) => self.at(wait, What::NoticeUp(link)),
+                None => self.agent_closes(link),
+            },
+            What::NoticeDown(link) => match self.frozen_for(self.links[link].dispatcher) {
+                Some(wait) => self.at(wait, What::NoticeDown(link)),
+                None => self.dispatcher_closes(link),
+            },
+            What::Lane(agent, epoch, output) if self.is_there(agent, epoch) => match self.agent_frozen(agent) {
+                Some(wait) => self.at(wait, What::Lane(agent, epoch, output)),
+                None => self.lane(agent, output),
+            },
+            What::Over(agent, epoch, number) if self.is_there(agent, epoch) => match self.agent_frozen(agent) {
+                Some(wait) => self.at(wait, What::Over(agent, epoch, number)),
+                None => self.over(agent, number),
+            },
+            What::Signal(holder, epoch, signal) => {
+                if epoch == self.nats_epoch && !self.holders[holder].is_gone() {
+                    self.signalled(holder, signal);
+                }
+            }
+            What::Done(holder, done) if !self.holders[holder].is_gone() => self.is_done(holder, done),
+            What::Append(holder, facts) => self.append_facts(holder, facts),
+            What::Turn(holder) => self.turn(holder),
+            What::Operate(output, op) => self.operated(output, op),
+            What::Nats(output) => self.pump_nats(output),
+            What::AgentBack(agent) => {
+                self.agents[agent].is_alive = true;
+                let epoch = self.agents[agent].epoch;
+                self.at(0, What::Connect(agent, epoch));
+            }
+            What::DispatcherBack(dispatcher) => {
+                self.clear_dispatcher(dispatcher);
+                self.dispatchers[dispatcher].is_alive = true;
+                self.dispatchers[dispatcher].is_stopping = false;
+            }
+            What::ThawDispatcher(dispatcher) => self.thaw(dispatcher),
+            What::ThawAgent(agent) => self.thaw_agent(agent),
+            What::NatsBack => {
+                for holder in 0..self.holders.len() {
+                    if !self.holders[holder].is_gone() {
+                        self.signal(holder, Signal::Reconnected);
+                    }
+                }
+            }
+            What::Connect(..) | What::Lane(..) | What::Over(..) | What::Done(..) => {}
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.say(|| format!("FAULT {fault:?}"));
+        match fault {
+            Fault::Break { agent } | Fault::Silence { agent } => {
+                if let Some(link) = self.agents[agent].current {
+                    self.cut(link, matches!(fault, Fault::Break { .. }));
+                }
+            }
+            Fault::KillAgent { agent, away } => self.kill_agent(agent, away),
+            Fault::FreezeAgent { agent, long } => {
+                let until = self.now + long;
+                self.agents[agent].frozen_until = self.agents[agent].frozen_until.max(until);
+                self.at(long, What::ThawAgent(agent));
+                for link in 0..self.links.len() {
+                    let one = &self.links[link];
+                    if one.agent == agent && one.dispatcher_open {
+                        let notices = 20_000 + self.jitter(10_000);
+                        if notices < long {
+                            self.at(notices, What::NoticeDown(link));
+                        }
+                    }
+                }
+            }
+            Fault::KillDispatcher { dispatcher, away } => self.kill_dispatcher(dispatcher, away),
+            Fault::StopDispatcher { dispatcher, away } => {
+                if !self.dispatchers[dispatcher].is_alive || self.is_frozen(dispatcher) {
+                    return;
+                }
+                self.dispatchers[dispatcher].is_stopping = true;
+                for link in 0..self.links.len() {
+                    if self.links[link].dispatcher == dispatcher && self.links[link].dispatcher_open {
+                        self.drain(link);
+                    }
+                }
+                self.turn_all(dispatcher);
+                // By then it has drained; its successor has nothing of it.
+                self.at(25_000 + away, What::DispatcherBack(dispatcher));
+            }
+            Fault::FreezeDispatcher { dispatcher, long } => {
+                if !self.is_frozen(dispatcher) {
+                    self.dispatchers[dispatcher].frozen_since = self.now;
+                }
+                let until = self.now + long;
+                let one = &mut self.dispatchers[dispatcher];
+                one.frozen_until = one.frozen_until.max(until);
+                self.at(long, What::ThawDispatcher(dispatcher));
+                for link in 0..self.links.len() {
+                    let one = &self.links[link];
+                    if one.dispatcher == dispatcher && one.agent_open {
+                        let notices = 10_000 + self.jitter(10_000);
+                        if notices < long {
+                            self.at(notices, What::NoticeUp(link));
+                        }
+                    }
+                }
+            }
+            Fault::RestartNats { away } => {
+                self.nats_epoch += 1;
+                self.nats_back_at = self.nats_back_at.max(self.now + away);
+                self.nats.iter_mut().for_each(|nats| nats.consumer = None);
+                self.at(away, What::NatsBack);
+            }
+            Fault::Trouble { long } => self.trouble_until = self.now + long,
+        }
+    }
+
+    fn kill_dispatcher(&mut self, dispatcher: usize, away: u64) {
+        if !self.dispatchers[dispatcher].is_alive {
+            return;
+        }
+        self.dispatchers[dispatcher].is_alive = false;
+        self.dispatchers[dispatcher].frozen_until = 0;
+        self.clear_dispatcher(dispatcher);
+        self.at(away, What::DispatcherBack(dispatcher));
+    }
+
+    /// Nothing is left of a dispatcher's process.
+    fn clear_dispatcher(&mut self, dispatcher: usize) {
+        self.dispatchers[dispatcher].couriers.fill(None);
+        for holder in 0..self.holders.len() {
+            if self.holders[holder].dispatcher == dispatcher && !self.holders[holder].is_gone() {
+                self.holders[holder].kill();
+                let output = self.holders[holder].output;
+                if let Some(consumer) = &mut self.nats[output].consumer {
+                    consumer.forget(holder);
+                }
+            }
+        }
+        for link in 0..self.links.len() {
+            if self.links[link].dispatcher == dispatcher && self.links[link].dispatcher_open {
+                self.dispatcher_dies(link);
+            }
+        }
+    }
+
+    fn thaw(&mut self, dispatcher: usize) {
+        if self.is_frozen(dispatcher) {
+            return;
+        }
+        self.say(|| format!("dispatcher {dispatcher} goes on"));
+        let slept = self.now - self.dispatchers[dispatcher].frozen_since;
+        for link in 0..self.links.len() {
+            let is_its = self.links[link].dispatcher == dispatcher && self.links[link].dispatcher_open;
+            if is_its && slept > 20_000 && self.rng.random_bool(0.5) {
+                // Its own timer comes before what lies in the socket.
+                self.dispatcher_closes(link);
+            }
+        }
+        self.turn_all(dispatcher);
+    }
+
+    fn thaw_agent(&mut self, agent: usize) {
+        self.say(|| format!("agent {agent} goes on"));
+    }
+
+    /// All couriers of a dispatcher do what they can.
+    pub(super) fn turn_all(&mut self, dispatcher: usize) {
+        for holder in 0..self.holders.len() {
+            if self.holders[holder].dispatcher == dispatcher {
+                self.turn(holder);
+            }
+        }
+    }
+
+    /// A message of facts comes to the log.
+    fn append_facts(&mut self, holder: usize, facts: Vec<Fact>) {
+        if self.now < self.nats_back_at {
+            let wait = self.up_in() + self.short();
+            return self.at(wait, What::Append(holder, facts));
+        }
+        let output = self.holders[holder].output;
+        for fact in &facts {
+            self.say(|| format!("the log of output {output} has, of courier {holder}, {fact:?}"));
+            self.witnesses[output].logged(fact);
+        }
+        let now = self.wall();
+        self.nats[output].log.push((now, facts.clone()));
+        if self.now < self.trouble_until && self.rng.random_bool(0.3) {
+            // Its acknowledgement is lost; it is appended again.
+            if !self.holders[holder].is_gone() {
+                self.at(4_300, What::Append(holder, facts));
+            }
+            return;
+        }
+        let after = self.short();
+        self.at(after, What::Done(holder, Done::Appended(facts)));
+    }
+
+    /// NATS is asked for something; nothing says that it was done.
+    pub(super) fn operate(&mut self, output: usize, op: Op) {
+        let after = self.up_in() + self.short();
+        self.at(after, What::Operate(output, op));
+    }
+
+    fn operated(&mut self, output: usize, op: Op) {
+        if self.now < self.nats_back_at {
+            let wait = self.up_in();
+            return self.at(wait, What::Operate(output, op));
+        }
+        let now = self.now;
+        let Some(consumer) = &mut self.nats[output].consumer else {
+            if let Op::Request { holder, .. } = op {
+                self.signal(holder, Signal::NoConsumer);
+            }
+            return;
+        };
+        match op {
+            Op::Request { holder, .. } if self.holders[holder].is_gone() => {}
+            Op::Request { holder, batch, until } => consumer.request(holder, batch, until),
+            Op::Acknowledge(place) => consumer.acknowledge(place),
+            Op::GiveBack(place) => consumer.give_back(place),
+            Op::InProgress(place) => consumer.in_progress(place, now),
+        }
+        self.pump_nats(output);
+    }
+
+    /// NATS gives out what it can.
+    pub(super) fn pump_nats(&mut self, output: usize) {
+        if self.now < self.nats_back_at {
+            return;
+        }
+        let now = self.now;
+        let Some(consumer) = &mut self.nats[output].consumer else { return };
+        let over = consumer.over(now);
+        let mut given = Vec::new();
+        while let Some(one) = consumer.give(&self.events, now) {
+            given.push(one);
+        }
+        let next = consumer.next_at();
+        for (holder, left) in over {
+            self.signal(holder, Signal::Over(left));
+        }
+        for (holder, message) in given {
+            self.say(|| format!("NATS gives {} to courier {holder}, time {}", message.place, message.times));
+            self.signal(holder, Signal::Message(Box::new(message)));
+        }
+        if let Some(at) = next {
+            let at = at.max(now + 1);
+            let wakes_at = &mut self.nats_wakes_at[output];
+            if *wakes_at <= now || at < *wakes_at {
+                *wakes_at = at;
+                self.at(at - now, What::Nats(output));
+            }
+        }
+    }
+
+    /// An attempt arrives at its destination.
+    pub(super) fn arrive(&mut self, output: usize, attempt: Attempt) {
+        let ids: Vec<EventId> = self.events.iter().map(|event| event.id).collect();
+        let place = 1 + ids.iter().position(|id| *id == attempt.event).unwrap() as u64;
+        let arrived = self.witnesses[output].arrived(&self.plan, attempt.event, attempt.number, place, &ids);
+        if let Err(wrong) = arrived {
+            self.fail(wrong);
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        let ids: Vec<EventId> = self.events.iter().map(|event| event.id).collect();
+        self.witnesses.iter().all(|witness| witness.is_settled(&ids))
+            && self.nats.iter().all(|nats| nats.consumer.as_ref().is_some_and(|c| c.is_done(ids.len() as u64)))
+            && self.holders.iter().all(Holder::is_idle)
+            && self.agents.iter().all(Agent::is_idle)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let ids: Vec<EventId> = self.events.iter().map(|event| event.id).collect();
+        self.witnesses.iter().try_for_each(|witness| witness.check(&self.plan, &ids, self.have_raced))
+    }
+
+    fn seen(&self) -> Seen {
+        let mut seen = Seen::default();
+        let class = self.plan.class as usize;
+        seen.schedules[class] = 1;
+        seen.steps = self.steps;
+        seen.events = (self.events.len() * self.plan.outputs) as u64;
+        seen.attempts = self.witnesses.iter().map(Witness::attempts).sum();
+        seen.doubled[class] = self.witnesses.iter().map(Witness::doubled).sum();
+        seen.raced = self.have_raced.into();
+        seen.seconds = self.now / 1000;
+        seen
+    }
+
+    /// Puts something into the calendar, so many milliseconds from now.
+    pub(super) fn at(&mut self, after: u64, what: What) {
+        let tie = self.rng.random();
+        self.calendar.push(Reverse((self.now + after, tie, self.entries.len())));
+        self.entries.push(Some(what));
+    }
+
+    /// A courier looks at what it has to do, at the latest then.
+    pub(super) fn wake(&mut self, holder: usize, after: u64) {
+        let at = self.now + after.max(1);
+        let wakes_at = &mut self.holders[holder].wakes_at;
+        if *wakes_at <= self.now || at < *wakes_at {
+            *wakes_at = at;
+            self.at(after.max(1), What::Turn(holder));
+        }
+    }
+
+    /// Something is not as it should be.
+    pub(super) fn fail(&mut self, wrong: String) {
+        self.say(|| format!("WRONG: {wrong}"));
+        self.wrong.get_or_insert(wrong);
+    }
+
+    /// Adds a line to the trace.
+    pub(super) fn say(&mut self, line: impl FnOnce() -> String) {
+        let now = self.now;
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{now:>7} {}", line()));
+        }
+    }
+
+    /// A time below `most`.
+    pub(super) fn jitter(&mut self, most: u64) -> u64 {
+        if most == 0 { 0 } else { self.rng.random_range(0..most) }
+    }
+
+    /// How long a message takes.
+    pub(super) fn short(&mut self) -> u64 {
+        self.rng.random_range(0..5)
+    }
+
+    /// How long a few of them take, back and forth.
+    pub(super) fn few(&mut self) -> u64 {
+        self.rng.random_range(2..30)
+    }
+
+    /// How long until NATS is there.
+    pub(super) fn up_in(&self) -> u64 {
+        self.nats_back_at.saturating_sub(self.now)
+    }
+
+    pub(super) fn wall(&self) -> UnixMs {
+        UnixMs(BEGIN + self.now)
+    }
+
+    pub(super) fn since(&self) -> UnixMs {
+        UnixMs(BEGIN)
+    }
+
+    pub(super) fn instant(&self) -> Instant {
+        self.base + Duration::from_millis(self.now)
+    }
+
+    pub(super) fn cursor_key(&self, output: usize) -> CursorKey {
+        self.keys[output]
+    }
+
+    pub(super) fn output(&self, output: usize) -> Arc<Output> {
+        self.configured[output].0.clone()
+    }
+
+    pub(super) fn configured(&self, output: usize) -> (Arc<Output>, Arc<Bucket>) {
+        self.configured[output].clone()
+    }
+
+    pub(super) fn is_frozen(&self, dispatcher: usize) -> bool {
+        self.now < self.dispatchers[dispatcher].frozen_until
+    }
+
+    pub(super) fn is_stopping(&self, holder: usize) -> bool {
+        self.dispatchers[self.holders[holder].dispatcher].is_stopping
+    }
+
+    fn frozen_for(&self, dispatcher: usize) -> Option<u64> {
+        let wait = self.dispatchers[dispatcher].frozen_until.saturating_sub(self.now);
+        (wait > 0).then_some(wait)
+    }
+
+    fn agent_frozen(&self, agent: usize) -> Option<u64> {
+        let wait = self.agents[agent].frozen_until.saturating_sub(self.now);
+        (wait > 0).then_some(wait)
+    }
+
+    fn is_there(&self, agent: usize, epoch: u64) -> bool {
+        self.agents[agent].is_alive && self.agents[agent].epoch == epoch
+    }
+}

@@ -1,0 +1,50 @@
+//! Fuzz targets: what is read here of outsiders' bytes.
+
+use std::fmt::Debug;
+
+use crate::HeadTap;
+use crate::capture::Captured;
+use crate::endpoint::Endpoint;
+
+/// A target with its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// The targets of this crate.
+pub const TARGETS: &[Target] = &[("connection", connection), ("endpoint", endpoint)];
+
+/// Everything that comes over an HTTP/1 connection, in one piece and byte by byte: both must pass on
+/// the same bytes and read the same heads, up to the first that is refused. (When one is refused that
+/// hyper refuses too, depends on how much of it was there.)
+fn connection(input: &[u8]) {
+    let whole = heads(input, input.len().max(1));
+    same(&whole, &heads(input, 1));
+    same(&whole, &heads(input, 7));
+}
+
+fn heads(input: &[u8], piece: usize) -> (usize, Vec<String>) {
+    let (mut tap, heads) = HeadTap::new(());
+    let mut passed = 0;
+    for bytes in input.chunks(piece) {
+        let taken = tap.follow(bytes);
+        passed += taken;
+        if taken < bytes.len() {
+            break;
+        }
+    }
+    let read = std::iter::from_fn(|| Captured::from_head(heads.next()?).ok());
+    (passed, read.map(|head| format!("{head:?}")).collect())
+}
+
+fn same<T: PartialEq + Debug>(one: &T, other: &T) {
+    assert_eq!(one, other, "it depends on how the bytes came");
+}
+
+fn endpoint(input: &[u8]) {
+    Endpoint::parse(&input.to_vec().into());
+}
+
+#[cfg(test)]
+#[test]
+fn no_bytes_break_a_target() {
+    mutator::shake(TARGETS);
+}
