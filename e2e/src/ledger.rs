@@ -88,10 +88,15 @@ impl Ledger {
 }
 
 impl Balance {
-    /// Fails unless everything arrived once and in order.
-    pub fn assert_once_and_in_order(&self) {
+    /// Fails unless everything arrived once.
+    pub fn assert_once(&self) {
         assert!(self.lost.is_empty(), "lost {:?}: {self}", self.lost);
         assert!(self.duplicates == 0, "{self}");
+    }
+
+    /// Fails unless everything arrived once and in order.
+    pub fn assert_once_and_in_order(&self) {
+        self.assert_once();
         assert!(self.inversions.is_empty(), "after which came which: {:?}: {self}", self.inversions);
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! - [`Limits`] names every limit.
 //! - `slots` counts connections for each address.
+//! - [`Slow`] counts callers who were too slow.
 //! - `timed` is a byte stream that fails when the caller is too slow.
 //! - `sniff` tells HTTP/1 from HTTP/2 by the first bytes, with TLS and without.
 //! - `connection` serves one connection with hyper, through the ingress's head tap.
@@ -16,6 +17,7 @@ mod connection;
 mod frames;
 mod limits;
 mod slots;
+mod slow;
 mod sniff;
 mod streams;
 mod timed;
@@ -33,6 +35,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub use limits::Limits;
 use slots::{Slot, Slots};
+pub use slow::Slow;
 
 /// Pause after the kernel refused to hand out a connection, most often for want of file
 /// descriptors: they come back when connections end, not by asking at once again.
@@ -68,12 +71,19 @@ pub struct Listener<A> {
     app: A,
     tls: Option<TlsAcceptor>,
     limits: Arc<Limits>,
+    slow: Slow,
 }
 
 impl<A: App> Listener<A> {
     /// A listener that serves `app`, over TLS where `tls` is given.
     pub fn new(app: A, tls: Option<TlsAcceptor>, limits: Limits) -> Self {
-        Self { app, tls, limits: Arc::new(limits) }
+        Self { app, tls, limits: Arc::new(limits), slow: Slow::default() }
+    }
+
+    /// The same, which counts there the callers who were too slow.
+    #[must_use]
+    pub fn counting(self, slow: Slow) -> Self {
+        Self { slow, ..self }
     }
 
     /// Accepts connections until `stop`; then lets the requests that are under way finish within
@@ -117,10 +127,12 @@ impl<A: App> Listener<A> {
             return;
         };
         let (app, tls, limits) = (self.app.clone(), self.tls.clone(), Arc::clone(&self.limits));
-        let stop = stop.clone();
+        let (stop, slow) = (stop.clone(), self.slow.clone());
         connections.spawn(async move {
             let held = Held(Arc::new((place, slot)));
-            connection::serve(stream, address, tls, app, &limits, held, stop).await;
+            if let Some(phase) = connection::serve(stream, address, tls, app, &limits, held, stop).await {
+                slow.note(phase);
+            }
         });
     }
 }

@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use store::Store;
+use store::counts::{Cause, Counts};
 use store::unreadable::What;
 
 use crate::listener::{App, Peer};
@@ -45,6 +46,7 @@ pub fn registry(readiness: Readiness) -> Registry {
 /// Adds what the store counts of what it cannot read.
 pub fn register_store(registry: &mut Registry, store: &Store) {
     registry.register_collector(Box::new(Unread(store.clone())));
+    registry.register_collector(Box::new(Stored(store.counts().clone())));
 }
 
 impl Metrics {
@@ -150,6 +152,35 @@ impl Collector for Unread {
             ConstGauge::new(count).encode(now.encode_family(&UnreadLabels { what })?)?;
         }
         Ok(())
+    }
+}
+
+/// What the store counts.
+#[derive(Debug)]
+struct Stored(Counts);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabels {
+    cause: &'static str,
+}
+
+impl Collector for Stored {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Tries to write to NATS that were not acknowledged, by cause; most succeed at the next";
+        let mut unacknowledged = encoder.encode_descriptor("unacknowledged", help, None, MetricType::Counter)?;
+        for cause in Cause::ALL {
+            let labels = CauseLabels { cause: cause.name() };
+            let family = unacknowledged.encode_family(&labels)?;
+            ConstCounter::new(self.0.unacknowledged(cause)).encode(family)?;
+        }
+        let mut counter = |name, help, count: u64| {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(count).encode(metric)
+        };
+        counter("nats_reconnects", "Connections to NATS that were made again", self.0.reconnects())?;
+        let help = "Connections to NATS that were given up because no acknowledgement came";
+        counter("nats_reconnects_forced", help, self.0.reconnects_forced())?;
+        counter("redelivered", "Events that JetStream gave out again", self.0.redelivered())
     }
 }
 

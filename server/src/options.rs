@@ -237,6 +237,11 @@ impl Options {
             || (self.roles.has(Role::Auth) && self.admin.is_none())
     }
 
+    /// A directory on the disk of our own NATS.
+    pub fn own_disk(&self) -> Option<PathBuf> {
+        matches!(self.nats, Nats::Embedded { .. }).then(|| self.data_dir.clone())
+    }
+
     /// The setting to report: none where others decide it and did not say.
     pub fn durability(&self) -> Option<Durability> {
         match &self.nats {

@@ -1,5 +1,6 @@
 //! Whether the process can do its work, for load balancers and people.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -8,6 +9,8 @@ use store::Health;
 use tokio::sync::watch;
 
 use crate::options::{Durability, Roles};
+
+mod space;
 
 /// What `GET /readyz` says. Clones share it.
 #[derive(Clone)]
@@ -18,6 +21,7 @@ pub struct Readiness {
 struct Shared {
     roles: Roles,
     durability: Option<Durability>,
+    store_dir: Option<PathBuf>,
     /// Known once the store was opened.
     health: OnceLock<Health>,
     /// What is wrong with the disk of a NATS of our own.
@@ -53,6 +57,20 @@ pub struct Check {
     /// What is wrong, if anything is: also what an operator must look at while it is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Whether the process is ready all the same: were every one of them taken away for it, callers
+    /// would be refused before anything is broken.
+    #[serde(skip_serializing_if = "is_not")]
+    pub warning: bool,
+}
+
+impl Check {
+    fn failed(name: &'static str, why: &str) -> Self {
+        Self { name, ok: false, why: Some(why.to_owned()), warning: false }
+    }
+}
+
+fn is_not(value: &bool) -> bool {
+    !value
 }
 
 impl Shared {
@@ -69,11 +87,12 @@ fn chain(error: &store::Error) -> String {
 }
 
 impl Readiness {
-    /// Of a process that has just begun.
-    pub fn new(roles: Roles, durability: Option<Durability>) -> Self {
+    /// Of a process that has just begun; `store_dir` is a directory on the disk of its own NATS.
+    pub fn new(roles: Roles, durability: Option<Durability>, store_dir: Option<PathBuf>) -> Self {
         let shared = Shared {
             roles,
             durability,
+            store_dir,
             health: OnceLock::new(),
             disk: OnceLock::new(),
             failure: Mutex::default(),
@@ -102,7 +121,7 @@ impl Readiness {
             | store::Error::Exists
             | store::Error::Unreadable { .. } => None,
         };
-        let check = why.map(|why| Check { name: "keys", ok: false, why: Some(why) });
+        let check = why.map(|why| Check::failed("keys", &why));
         *self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner) = check;
     }
 
@@ -117,23 +136,23 @@ impl Readiness {
             Some(health) => health
                 .checks()
                 .into_iter()
-                .map(|check| Check { name: check.name, ok: check.ok, why: check.why })
+                .map(|check| Check { name: check.name, ok: check.ok, why: check.why, warning: check.is_warning })
                 .collect(),
-            None => vec![self.shared.failure().unwrap_or_else(|| Check {
-                name: "nats",
-                ok: false,
-                why: Some("the store is not open yet".to_owned()),
-            })],
+            None => {
+                let failure = self.shared.failure();
+                vec![failure.unwrap_or_else(|| Check::failed("nats", "the store is not open yet"))]
+            }
         };
         if let Some(disk) = self.shared.disk.get() {
             let why = disk.borrow().clone();
-            checks.push(Check { name: "disk", ok: why.is_none(), why });
+            checks.push(Check { name: "disk", ok: why.is_none(), why, warning: false });
         }
         if self.shared.stopping.load(Ordering::Relaxed) {
-            checks.push(Check { name: "stop", ok: false, why: Some("the process is stopping".to_owned()) });
+            checks.push(Check::failed("stop", "the process is stopping"));
         }
+        checks.extend(self.shared.store_dir.as_deref().map(space::check));
         Report {
-            ready: checks.iter().all(|check| check.ok),
+            ready: checks.iter().all(|check| check.ok || check.warning),
             checks,
             durability: self.shared.durability.map_or_else(|| "unknown".to_owned(), |known| known.to_string()),
             roles: self.shared.roles.to_string(),

@@ -23,7 +23,7 @@ use crate::acme::{self, Desk, Shelf};
 use crate::admin::{self, First};
 use crate::data_dir::DataDir;
 use crate::front::{Front, Services};
-use crate::listener::{Limits, Listener};
+use crate::listener::{Limits, Listener, Slow};
 use crate::metrics::{self, Metrics, Requests};
 use crate::options::{self, Durability, MasterKeySource, Nats, Options, Role};
 use crate::panics::Panics;
@@ -64,7 +64,7 @@ impl Server {
     /// Where something cannot be set up (a port that is taken, a key that cannot be read, no
     /// `nats-server`), or a part ends that should not.
     pub async fn run(self, stop: Stop) -> anyhow::Result<()> {
-        let readiness = Readiness::new(self.options.roles.clone(), self.options.durability());
+        let readiness = Readiness::new(self.options.roles.clone(), self.options.durability(), self.options.own_disk());
         let stop_delay = self.options.stop_delay;
         let mut groups = Groups::default();
         let outcome = tokio::select! {
@@ -106,7 +106,7 @@ impl Server {
         let mut registry = metrics::registry(readiness.clone());
         self.panics.register(&mut registry);
         let front = Front::new(readiness.clone(), Requests::new(&mut registry));
-        let listener = Listener::new(front.clone(), tls, options.limits.clone());
+        let listener = Listener::new(front.clone(), tls, options.limits.clone()).counting(Slow::new(&mut registry));
         let listener_stop = groups.front.stop();
         groups.front.spawn("the HTTP listener", async move {
             listener.run(socket, listener_stop).await;
@@ -265,6 +265,7 @@ fn start_roles(
     let mut services = Services::default();
     if options.roles.has(Role::Auth) {
         let auth = Auth::new(store.clone(), &auth::Config::default()).context("set up auth")?;
+        auth.register(registry);
         let stop = groups.back.stop();
         groups.back.spawn("auth", async move { auth.run(&stop).await });
     }

@@ -16,6 +16,7 @@ use crate::answer::Answers;
 use crate::certificate::Certificates;
 use crate::clock::Clock;
 use crate::connect::connect;
+use crate::counts::Counts;
 use crate::credential::Credentials;
 use crate::directory::Directory;
 use crate::event::Events;
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     certificates: Certificates,
     health: Health,
     pub(crate) unreadable: Unreadable,
+    pub(crate) counts: Counts,
 }
 
 impl Inner {
@@ -116,8 +118,9 @@ impl Store {
 
     async fn try_open(options: &Options, masters: MasterKeys) -> Result<Self, Error> {
         let (connections, connected) = watch::channel(0);
-        let client = connect(options, "", connections).await?;
-        let bulk = connect(options, "-bulk", watch::Sender::new(0)).await?;
+        let counts = Counts::default();
+        let client = connect(options, "", connections, &counts).await?;
+        let bulk = connect(options, "-bulk", watch::Sender::new(0), &counts).await?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(API_WAIT);
         if options.provision {
@@ -127,14 +130,14 @@ impl Store {
         let records = bucket(&context, layout::DIRECTORY).await?;
         open_own_keys(&keyring, &records, options.provision).await?;
         let (layout, clock) = (Layout { shards: options.shards }, Clock::default());
-        let publisher = Publisher::new(client.clone());
+        let publisher = Publisher::new(client.clone(), counts.clone());
         let directory = Directory::new(records, publisher.beside(), keyring.clone());
         let unreadable = Unreadable::default();
         let events = Events::new(
             layout,
             keyring.clone(),
             publisher.clone(),
-            Publisher::new(bulk),
+            Publisher::new(bulk, counts.clone()),
             context.clone(),
             unreadable.clone(),
         );
@@ -149,7 +152,14 @@ impl Store {
             verification: Verification::new(client.clone()),
             credentials: Credentials::new(context.clone(), keyring.clone()),
             certificates: Certificates::new(context.clone(), keyring.clone()),
-            health: Health::new(client.clone(), publisher.beside(), directory.clone(), keyring.clone()),
+            health: Health::new(
+                client.clone(),
+                publisher.beside(),
+                directory.clone(),
+                keyring.clone(),
+                options.provision.then(|| context.clone()),
+            ),
+            counts,
             client,
             context,
             layout,
@@ -229,6 +239,11 @@ impl Store {
         &self.inner.unreadable
     }
 
+    /// What is counted.
+    pub fn counts(&self) -> &Counts {
+        &self.inner.counts
+    }
+
     /// Whether the store can take a webhook now.
     pub fn health(&self) -> &Health {
         &self.inner.health
@@ -257,7 +272,7 @@ impl Driver {
             tend,
             inner.directory.run(stop),
             inner.presence.run(stop),
-            inner.health.run(stop),
+            Box::pin(inner.health.run(stop)),
             self.provision_again(stop)
         );
         match timeout(FLUSH_MAX, inner.client.flush()).await {
@@ -306,7 +321,7 @@ async fn is_empty(kv: &kv::Store) -> Result<bool, Error> {
 
 /// The key-value bucket of data keys, over a connection of its own.
 pub(crate) async fn keyring_alone(options: &Options) -> Result<kv::Store, Error> {
-    let client = connect(options, "-keys", watch::Sender::new(0)).await?;
+    let client = connect(options, "-keys", watch::Sender::new(0), &Counts::default()).await?;
     let mut context = jetstream::new(client);
     context.set_timeout(API_WAIT);
     bucket(&context, layout::KEYRING).await

@@ -7,6 +7,7 @@ use async_nats::{Client, ConnectOptions, Event, ReconnectToServer, Server, Serve
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::counts::Counts;
 use crate::{Error, Options};
 
 /// How often NATS is asked whether it is alive; two silences end the connection.
@@ -22,7 +23,13 @@ const RECONNECT_WAIT_MAX: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// [`Error::Unavailable`] when no server can be reached.
-pub(crate) async fn connect(options: &Options, suffix: &str, connections: watch::Sender<u64>) -> Result<Client, Error> {
+pub(crate) async fn connect(
+    options: &Options,
+    suffix: &str,
+    connections: watch::Sender<u64>,
+    counts: &Counts,
+) -> Result<Client, Error> {
+    let counts = counts.clone();
     let name = format!("{}{suffix}", options.client_name);
     let choice = Arc::new(Choice::default());
     let mut connect = ConnectOptions::new()
@@ -32,7 +39,7 @@ pub(crate) async fn connect(options: &Options, suffix: &str, connections: watch:
         .connection_timeout(GREETING_WAIT)
         .reconnect_to_server_callback(move |pool, _| std::future::ready(choice.next(&pool)))
         .event_callback(move |event| {
-            note(&event, &connections);
+            note(&event, &connections, &counts);
             std::future::ready(())
         });
     if let Some((user, password)) = &options.credentials {
@@ -77,9 +84,12 @@ fn wait(failures: usize, random: f32) -> Duration {
     (RECONNECT_WAIT_MIN * 2u32.pow(exponent)).min(RECONNECT_WAIT_MAX).mul_f32(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
-fn note(event: &Event, connections: &watch::Sender<u64>) {
+fn note(event: &Event, connections: &watch::Sender<u64>, counts: &Counts) {
     match event {
         Event::Connected => {
+            if *connections.borrow() > 0 {
+                counts.note_reconnect();
+            }
             connections.send_modify(|n| *n += 1);
             info!("connected to NATS");
         }

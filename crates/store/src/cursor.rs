@@ -316,6 +316,9 @@ impl Cursor {
     }
 
     async fn admit(&mut self, message: Message, now: UnixMs) -> Result<Option<Pulled>, Error> {
+        if message.times > 1 {
+            self.store.inner.counts.note_redelivered();
+        }
         match self.position.came(&message) {
             Reading::None => {}
             Reading::New => self.refresh(now).await?,

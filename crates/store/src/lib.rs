@@ -26,6 +26,7 @@ pub mod certificate;
 mod client;
 mod clock;
 mod connect;
+pub mod counts;
 pub mod credential;
 pub mod cursor;
 pub mod directory;

@@ -4,18 +4,19 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::connection::State;
 use async_nats::header::HeaderMap;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::{Context, ErrorCode};
-use async_nats::{Client, jetstream};
+use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::Error;
+use crate::counts::{Cause, Counts};
 
 /// How long one publication waits for its acknowledgement before it is tried again.
 const ACK_WAIT: Duration = Duration::from_millis(1300);
@@ -35,6 +36,7 @@ pub(crate) struct Publisher {
     client: Client,
     context: Context,
     turns: Arc<Semaphore>,
+    counts: Counts,
     silence: Arc<Mutex<Silence>>,
 }
 
@@ -59,9 +61,9 @@ pub(crate) struct Publication<'a> {
 }
 
 impl Publisher {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client, counts: Counts) -> Self {
         let context = jetstream::ContextBuilder::new().timeout(ACK_WAIT).build(client.clone());
-        Self { client, context, turns: Arc::new(Semaphore::new(UNACKED_MAX)), silence: Arc::default() }
+        Self { client, context, turns: Arc::new(Semaphore::new(UNACKED_MAX)), counts, silence: Arc::default() }
     }
 
     /// A publisher over the same connection with turns of its own: what is published through one
@@ -77,7 +79,12 @@ impl Publisher {
     /// may have been stored or not. [`Error::Conflict`] when a header names a sequence that is not
     /// the last any more.
     pub(crate) async fn publish(&self, publication: &Publication<'_>, budget: Duration) -> Result<u64, Error> {
-        let deadline = Instant::now() + budget;
+        let published = self.try_until(publication, Instant::now() + budget).await;
+        self.counts.note_published(&publication.subject, &published);
+        published
+    }
+
+    async fn try_until(&self, publication: &Publication<'_>, deadline: Instant) -> Result<u64, Error> {
         let turn = tokio::time::timeout_at(deadline, self.turns.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             return Err(Error::timed_out(publication.what));
@@ -87,6 +94,7 @@ impl Publisher {
             let tried = tokio::time::timeout_at(deadline, self.try_once(publication)).await;
             let error = match tried {
                 Err(_) => {
+                    self.counts.note_unacknowledged(Cause::Timeout);
                     self.missed(begun).await;
                     return Err(Error::timed_out(publication.what));
                 }
@@ -96,10 +104,14 @@ impl Publisher {
                 }
                 Ok(Err(error)) => error,
             };
+            if error.kind() == PublishErrorKind::WrongLastSequence {
+                return Err(Error::Conflict);
+            }
+            let cause = Cause::of(&error);
+            self.counts.note_unacknowledged(cause);
             match error.kind() {
-                PublishErrorKind::WrongLastSequence => return Err(Error::Conflict),
                 PublishErrorKind::MaxPayloadExceeded => return Err(Error::unavailable(publication.what, error)),
-                _ if is_full(&error) => return Err(Error::unavailable(publication.what, error)),
+                _ if cause == Cause::Full => return Err(Error::unavailable(publication.what, error)),
                 // A server that is cut off answers at once that it has no leader.
                 _ => self.missed(begun).await,
             }
@@ -108,6 +120,10 @@ impl Publisher {
             }
             tokio::time::sleep(RETRY_WAIT).await;
         }
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     async fn try_once(&self, publication: &Publication<'_>) -> Result<u64, async_nats::error::Error<PublishErrorKind>> {
@@ -133,6 +149,7 @@ impl Publisher {
         if !silent || self.client.connection_state() != State::Connected {
             return;
         }
+        self.counts.note_reconnect_forced();
         info!("no acknowledgement comes; connecting to another NATS server");
         if let Err(error) = self.client.force_reconnect().await {
             warn!(%error, "connecting to NATS again was not possible");
@@ -170,12 +187,6 @@ impl Silence {
         }
         silent
     }
-}
-
-/// Whether the stream or the server has reached a limit: trying again at once is no use.
-fn is_full(error: &async_nats::error::Error<PublishErrorKind>) -> bool {
-    let source = std::error::Error::source(error).and_then(|s| s.downcast_ref::<jetstream::Error>());
-    source.is_some_and(|e| matches!(e.error_code(), ErrorCode::INSUFFICIENT_RESOURCES | ErrorCode::STREAM_STORE_FAILED))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -21,6 +22,9 @@ pub enum Format {
 
 /// Starts logging to standard error, and bringing spans to where `traces` go.
 ///
+/// Lines of libraries that would show what passes through them are not written, whatever `filter`
+/// says.
+///
 /// `filter` follows the syntax of `tracing_subscriber::EnvFilter`, for example
 /// `info,dispatcher=debug`; it decides about log lines alone.
 ///
@@ -28,7 +32,7 @@ pub enum Format {
 /// When the filter cannot be read, or logging was started before in this process.
 pub fn start(format: Format, filter: &str, traces: &Traces) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)?;
-    let filter = filter_fn(|of| of.target() != TARGET).and(filter);
+    let filter = filter_fn(|of| of.target() != TARGET && !shows_payloads(of)).and(filter);
     let ansi = std::io::stderr().is_terminal();
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
     let layer = match format {
@@ -37,4 +41,10 @@ pub fn start(format: Format, filter: &str, traces: &Traces) -> anyhow::Result<()
     };
     tracing_subscriber::registry().with(layer.with_filter(filter)).with(traces.layer()).try_init()?;
     Ok(())
+}
+
+/// Whether a library writes whole messages here: in those of NATS there are secrets on their way to
+/// `auth`.
+fn shows_payloads(of: &Metadata<'_>) -> bool {
+    *of.level() == Level::TRACE && of.target().starts_with("async_nats")
 }

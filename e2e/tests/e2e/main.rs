@@ -96,6 +96,7 @@ mod public_dispatchers;
 mod public_outputs;
 #[cfg(test)]
 mod quota;
+mod readiness;
 #[cfg(test)]
 mod resent;
 #[cfg(test)]
@@ -104,6 +105,8 @@ mod retries;
 mod revocation;
 #[cfg(test)]
 mod rights;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod signatures;
 #[cfg(test)]

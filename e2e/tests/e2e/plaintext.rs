@@ -103,7 +103,7 @@ fn files_with_any_form(dir: &Path, text: &str) -> Vec<PathBuf> {
     found
 }
 
-fn forms(text: &str) -> Vec<Vec<u8>> {
+pub(crate) fn forms(text: &str) -> Vec<Vec<u8>> {
     let bytes = text.as_bytes();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut forms = vec![bytes.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
@@ -133,7 +133,7 @@ pub(crate) fn files_with(dir: &Path, needle: &[u8]) -> Vec<PathBuf> {
 }
 
 /// Looks at the positions of the first byte only: the windows of large files are many.
-fn contains(content: &[u8], needle: &[u8]) -> bool {
+pub(crate) fn contains(content: &[u8], needle: &[u8]) -> bool {
     let Some((first, rest)) = needle.split_first() else { return true };
     let mut from = 0;
     while let Some(at) = content[from..].iter().position(|byte| byte == first) {

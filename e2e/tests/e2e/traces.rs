@@ -152,7 +152,7 @@ async fn a_collector_that_is_away_or_silent_harms_nothing() {
             let ledger = straight.send(1..=100).await?;
             straight.destination.receives_number(100).await?;
             straight.until_sent(100).await?;
-            ledger.close(&straight.destination.arrivals()).assert_once_and_in_order();
+            ledger.close(&straight.destination.arrivals()).assert_once();
             straight.server.process().terminate()?;
             assert!(straight.server.process_mut().exit().await?.success());
         }

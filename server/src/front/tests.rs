@@ -47,7 +47,8 @@ fn health_is_asked_for_by_exact_paths() {
 /// The status line and headers of one request to a front whose store is not open.
 async fn asked_at_the_start(request: &str) -> String {
     let roles = Roles::new(Role::ALL).unwrap();
-    let front = Front::new(Readiness::new(roles, Some(Durability::Always)), Requests::new(&mut Registry::default()));
+    let front =
+        Front::new(Readiness::new(roles, Some(Durability::Always), None), Requests::new(&mut Registry::default()));
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut stream = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
     let stop = Stop::new();

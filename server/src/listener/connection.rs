@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::frames::Counted;
+use super::slow::{Phase, TooSlow};
 use super::sniff::{PREFACE, Prefixed, Protocol, sniff};
 use super::streams::{Streams, Taken};
 use super::timed::{Pulse, Timed};
@@ -31,8 +32,8 @@ use crate::acme;
 
 /// Serves a connection until it ends. After `stop` it ends with the requests that are under way.
 ///
-/// Errors are the caller's (cut off, too slow, no HTTP) and are noted at debug level only: anyone
-/// on the internet can cause them.
+/// Returns what the caller was too slow for, if that has ended it. Errors are the caller's (cut off,
+/// too slow, no HTTP) and are noted at debug level only: anyone on the internet can cause them.
 pub(super) async fn serve<A: App>(
     stream: TcpStream,
     address: SocketAddr,
@@ -41,11 +42,11 @@ pub(super) async fn serve<A: App>(
     limits: &Arc<Limits>,
     held: Held,
     stop: Stop,
-) {
+) -> Option<Phase> {
     // Answers are small and complete: waiting to fill a packet only delays them.
     if let Err(err) = stream.set_nodelay(true) {
         tracing::debug!(error = %err, "connection ended before it began");
-        return;
+        return None;
     }
     let peer = Peer { address, is_tls: tls.is_some() };
     let Some(tls) = tls else {
@@ -53,32 +54,48 @@ pub(super) async fn serve<A: App>(
     };
     match tokio::time::timeout(limits.handshake_max, tls.accept(stream)).await {
         // The handshake was all that it wanted (RFC 8737, section 3).
-        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(acme::ALPN) => {}
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(acme::ALPN) => None,
         Ok(Ok(stream)) => Box::pin(serve_stream(stream, peer, app, limits, held, stop)).await,
-        Ok(Err(err)) => tracing::debug!(error = %err, "TLS handshake failed"),
-        Err(_) => tracing::debug!("TLS handshake took too long"),
+        Ok(Err(err)) => {
+            tracing::debug!(error = %err, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!("TLS handshake took too long");
+            Some(Phase::handshake)
+        }
     }
 }
 
-async fn serve_stream<A: App, S>(stream: S, peer: Peer, app: A, limits: &Arc<Limits>, held: Held, stop: Stop)
+async fn serve_stream<A: App, S>(
+    stream: S,
+    peer: Peer,
+    app: A,
+    limits: &Arc<Limits>,
+    held: Held,
+    stop: Stop,
+) -> Option<Phase>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, pulse) = Timed::new(stream, Arc::clone(limits));
     let sniffed = tokio::select! {
         // Nothing has been asked for, so nothing is owed.
-        () = stop.given() => return,
+        () = stop.given() => return None,
         sniffed = sniff(stream) => sniffed,
     };
     let ended = match sniffed {
         Ok(None) => Ok(()),
         Ok(Some((Protocol::Http1, stream))) => serve_http1(stream, pulse, peer, app, held, stop).await,
         Ok(Some((Protocol::Http2, stream))) => serve_http2(stream, &pulse, peer, app, limits, stop).await,
-        Err(err) => return tracing::debug!(error = %err, "connection ended before its first request"),
+        Err(err) => {
+            tracing::debug!(error = %err, "connection ended before its first request");
+            return TooSlow::find(&err);
+        }
     };
-    if let Err(err) = ended {
-        tracing::debug!(error = %err, "connection ended badly");
-    }
+    let err = ended.err()?;
+    tracing::debug!(error = %err, "connection ended badly");
+    TooSlow::find(&err)
 }
 
 async fn serve_http1<A: App, S>(

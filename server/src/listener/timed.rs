@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::Limits;
+use super::slow::{self, TooSlow};
 
 /// What the connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,15 @@ impl Phase {
             Self::Head => Some(limits.head_max),
             Self::Busy => None,
             Self::Idle => Some(limits.idle_max),
+        }
+    }
+
+    /// What the caller was too slow for when the limit is over.
+    fn counted(self) -> slow::Phase {
+        match self {
+            Self::First => slow::Phase::first_byte,
+            Self::Head | Self::Busy => slow::Phase::head,
+            Self::Idle => slow::Phase::idle,
         }
     }
 }
@@ -115,7 +125,7 @@ impl<S> Timed<S> {
             self.read_until.as_mut().reset(Instant::now() + limit);
         }
         match self.read_until.as_mut().poll(cx) {
-            Poll::Ready(()) => Err(too_slow()),
+            Poll::Ready(()) => Err(TooSlow::error(phase.counted())),
             Poll::Pending => Ok(()),
         }
     }
@@ -128,12 +138,8 @@ impl<S> Timed<S> {
         }
         let limit = self.limits.write_stall_max;
         let until = self.write_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        until.as_mut().poll(cx).map(|()| Err(too_slow()))
+        until.as_mut().poll(cx).map(|()| Err(TooSlow::error(slow::Phase::write)))
     }
-}
-
-fn too_slow() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the caller is too slow")
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {

@@ -5,8 +5,11 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task;
 use tokio::time;
@@ -23,6 +26,10 @@ pub(crate) const QUEUE_RESERVED: usize = 16;
 
 /// How long one waits for its turn; callers have given up soon after.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(4);
+
+/// Upper bounds of the classes of durations, in seconds: bcrypt alone takes some tens of
+/// milliseconds, and more on a busy machine.
+const SECONDS: [f64; 8] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 /// Who asks for a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +51,24 @@ pub(crate) struct Budget {
     turns: Arc<Semaphore>,
     places: Arc<Semaphore>,
     places_of_strangers: Arc<Semaphore>,
+    seconds: Histogram,
+    waiting: Gauge,
+}
+
+/// Counts one that waits for its turn, while it lives.
+struct Waiting(Gauge);
+
+impl Waiting {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// What a waiting or running piece of work holds, until it has ended.
@@ -61,7 +86,17 @@ impl Budget {
             turns: Arc::new(Semaphore::new(workers)),
             places: Arc::new(Semaphore::new(workers + QUEUE_MAX)),
             places_of_strangers: Arc::new(Semaphore::new(workers + QUEUE_MAX - QUEUE_RESERVED)),
+            seconds: Histogram::new(SECONDS),
+            waiting: Gauge::default(),
         }
+    }
+
+    /// Shows how long the work takes, and how many wait for it.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "How long bcrypt took for the secret of a token";
+        registry.register_with_unit("bcrypt_duration", help, Unit::Seconds, self.seconds.clone());
+        let help = "Secrets of tokens that wait for their turn to be hashed";
+        registry.register("bcrypt_waiting", help, self.waiting.clone());
     }
 
     /// Takes a place in the queue, before anything is done for the asker.
@@ -81,10 +116,15 @@ impl Budget {
         place: Place,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
+        let waiting = Waiting::new(&self.waiting);
         let turn = time::timeout(WAIT_MAX, Arc::clone(&self.turns).acquire_owned());
         let turn = turn.await.map_err(|_| Busy)?.map_err(|_| Busy)?;
+        drop(waiting);
+        let seconds = self.seconds.clone();
         let done = task::spawn_blocking(move || {
+            let started = Instant::now();
             let result = work();
+            seconds.observe(started.elapsed().as_secs_f64());
             drop((turn, place));
             result
         });

@@ -42,6 +42,7 @@ use std::thread;
 use std::time::Duration;
 
 use crypto::session::Signer;
+use prometheus_client::registry::Registry;
 use store::Store;
 use telemetry::Stop;
 use tracing::warn;
@@ -93,6 +94,11 @@ impl Auth {
     pub fn new(store: Store, config: &Config) -> Result<Self, Error> {
         let verifier = Arc::new(Verifier::new(store.clone(), config.workers)?);
         Ok(Self { store, verifier, session_lifetime: config.session_lifetime })
+    }
+
+    /// Shows what is counted.
+    pub fn register(&self, registry: &mut Registry) {
+        self.verifier.budget().register(registry);
     }
 
     /// Answers questions until told to stop, through every failure of the store, and finishes those

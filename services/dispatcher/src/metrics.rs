@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::UnixMs;
 use model::fact::{Ending, Fact, Outcome};
+use model::reason::Reason;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -30,6 +31,7 @@ pub(crate) struct Metrics {
     attempt_seconds: Histogram,
     deliveries: Family<DeliveryLabels, Counter>,
     delay_seconds: Histogram,
+    blocked: Family<BlockedLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -74,6 +76,7 @@ impl Metrics {
             attempt_seconds: Histogram::new(ATTEMPT_SECONDS),
             deliveries: Family::default(),
             delay_seconds: Histogram::new(DELAY_SECONDS),
+            blocked: Family::default(),
         };
         registry.register("attempts", "Attempts that ended, by outcome", metrics.attempts.clone());
         let help = "How long attempts took";
@@ -81,6 +84,11 @@ impl Metrics {
         registry.register("deliveries", "Deliveries that ended, by ending", metrics.deliveries.clone());
         let help = "From the receipt of an event to the end of its delivery, where it was sent";
         registry.register_with_unit("delivery_delay", help, Unit::Seconds, metrics.delay_seconds.clone());
+        for reason in Reason::ALL.iter().copied().filter(is_of_destinations) {
+            let _ = metrics.blocked.get_or_create(&BlockedLabels::of(reason));
+        }
+        let help = "Attempts that were not made because nobody may call their destination, by reason";
+        registry.register("destinations_blocked", help, metrics.blocked.clone());
         metrics
     }
 
@@ -90,12 +98,43 @@ impl Metrics {
             self.attempts.get_or_create(&AttemptLabels { outcome: OutcomeLabel::of(*outcome) }).inc();
             self.attempt_seconds.observe(Duration::from_millis(u64::from(*duration_ms)).as_secs_f64());
         }
+        if let Fact::AttemptFinished { outcome: Outcome::NotAllowed, reason: Some(reason), .. } = fact {
+            self.blocked.get_or_create(&BlockedLabels::of(*reason)).inc();
+        }
         let Some(ending) = fact.ending() else { return };
         self.deliveries.get_or_create(&DeliveryLabels { ending: EndingLabel::of(ending) }).inc();
         if ending == Ending::Sent {
             self.delay_seconds.observe(now.since(fact.event().received_at()).as_secs_f64());
         }
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BlockedLabels {
+    reason: String,
+}
+
+impl BlockedLabels {
+    /// The reason as it stands in facts and in the API: from a closed list.
+    fn of(reason: Reason) -> Self {
+        let name = serde_json::to_value(reason).ok().and_then(|name| name.as_str().map(str::to_owned));
+        Self { reason: name.unwrap_or_else(|| reason.code().to_string()) }
+    }
+}
+
+/// Those that forbid a destination.
+fn is_of_destinations(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::NotAllowedByAgent
+            | Reason::Loopback
+            | Reason::Private
+            | Reason::LinkLocal
+            | Reason::Metadata
+            | Reason::Reserved
+            | Reason::Port
+            | Reason::LocalName
+    )
 }
 
 impl OutcomeLabel {
