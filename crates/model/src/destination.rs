@@ -82,7 +82,7 @@ impl Destination {
     /// # Errors
     /// [`PathEscapes`] when the extra path, read with its `..` segments (also percent-encoded, also
     /// with backslashes, or with parameters behind the dots), would lead above the destination's path,
-    /// or is percent-encoded more often than [`ENCODINGS_MAX`].
+    /// or is percent-encoded more than four times.
     pub fn target(&self, extra_path: &[u8], query: Option<&[u8]>, lock_path: bool) -> Result<Bytes, PathEscapes> {
         let mut target = Vec::with_capacity(self.path.len() + extra_path.len() + 64);
         target.extend_from_slice(self.path.as_bytes());
