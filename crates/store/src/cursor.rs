@@ -25,7 +25,9 @@ use model::progress::{Again, Progress};
 use model::{EventId, UnixMs};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use uuid::Uuid;
 
+use consumer::Said;
 pub use hold::Hold;
 pub use position::{Position, Reading, Sorted};
 pub use pull::Message;
@@ -64,6 +66,8 @@ pub struct Cursor {
     store: Store,
     key: CursorKey,
     name: String,
+    /// By this the processes of the cursor tell each other apart.
+    own: String,
     stream: String,
     /// Answers other processes that ask whether someone works with this cursor.
     held: Subscriber,
@@ -108,11 +112,14 @@ impl Cursor {
             .subscribe(consumer::held_subject(&name))
             .await
             .map_err(|e| Error::unavailable("attach to a cursor", e))?;
+        let own = Uuid::new_v4().simple().to_string();
+        consumer::announce(store, &name, &own).await?;
         let mut cursor = Self {
             stream: store.inner.layout.event_stream(key.bucket, key.ephemeral),
             store: store.clone(),
             key,
             name,
+            own,
             held: subscription,
             pulls,
             connected: store.inner.connected(),
@@ -198,10 +205,13 @@ impl Cursor {
             }
             What::Signal(Some(Signal::Nothing)) => {}
             What::Asked(Some(message)) => {
-                if message.payload.as_ref() == consumer::ATTACHES {
+                let said = consumer::said(&message, &self.own);
+                if let Said::Shared = said {
                     self.position.share();
                 }
-                consumer::say_held(&self.store, message).await;
+                if let Said::Shared | Said::Question = said {
+                    consumer::say_held(&self.store, message).await;
+                }
             }
             What::Asked(None) | What::Signal(None) | What::Overdue => self.position.lose(),
             What::Reconnected => self.position.reconnected(),

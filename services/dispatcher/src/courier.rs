@@ -169,13 +169,13 @@ impl Courier {
 
     /// Lets what is in hand end, within the grace, and brings the last facts into the log.
     async fn finish(&mut self, cursor: &mut Cursor, rx: &mut mpsc::UnboundedReceiver<ToCourier>) {
-        self.handing = None;
-        self.work.give_up_handing();
         let end = Instant::now() + DRAIN_MAX;
         while self.work.book().in_hand() > 0 || self.work.has_facts() || !self.conclusions.is_empty() {
             tokio::select! {
                 () = sleep_until(end) => return,
                 Some(told) = rx.recv() => self.told(told),
+                // What is just being handed over still is: the agent may have it already.
+                Some(handed) = finished(&mut self.handing) => self.handed(handed),
                 Some(concluded) = self.conclusions.appended(&mut self.work) => self.concluded(cursor, concluded).await,
                 // Whoever comes to the cursor meanwhile leaves us what we have in hand.
                 () = cursor.say_held() => {}

@@ -23,6 +23,8 @@ const INACTIVE_SLACK: Duration = Duration::from_secs(900);
 pub(super) const ATTACHES: &[u8] = b"attaches";
 /// What one that only wants to know says.
 pub(super) const ASKS: &[u8] = b"";
+/// What a process says once it has attached, before a name of its own.
+const ATTACHED: &str = "attached ";
 /// How long another process is given to say that it works with a cursor. One that is stopped or
 /// cut off does not say so; its events come after [`ACK_WAIT`].
 const HELD_WAIT: Duration = Duration::from_millis(500);
@@ -51,6 +53,36 @@ pub(super) async fn is_held(store: &Store, name: &str, why: &'static [u8]) -> bo
     match store.inner.client.send_request(held_subject(name), request).await {
         Ok(_) => true,
         Err(error) => error.kind() != RequestErrorKind::NoResponders,
+    }
+}
+
+/// Says that a process has attached: of two that do so at the same moment neither hears the other
+/// ask, but one of them hears this, and what it answers everyone hears.
+pub(super) async fn announce(store: &Store, name: &str, own: &str) -> Result<(), Error> {
+    let subject = held_subject(name);
+    let said = store.inner.client.publish_with_reply(subject.clone(), subject, format!("{ATTACHED}{own}").into());
+    said.await.map_err(|e| Error::unavailable("attach to a cursor", e))
+}
+
+/// What a message among the processes of a cursor says.
+pub(super) enum Said {
+    /// What this process said itself.
+    Own,
+    /// That another process works with the cursor.
+    Shared,
+    /// A question from one that only wants to know.
+    Question,
+}
+
+/// Reads a message for the process of that name.
+pub(super) fn said(message: &async_nats::Message, own: &str) -> Said {
+    let attached = std::str::from_utf8(&message.payload).ok().and_then(|text| text.strip_prefix(ATTACHED));
+    match (attached, &message.reply) {
+        (Some(name), _) if name == own => Said::Own,
+        // An answer to an announcement asks for none.
+        (Some(_), _) | (None, None) => Said::Shared,
+        (None, Some(_)) if message.payload.as_ref() == ATTACHES => Said::Shared,
+        (None, Some(_)) => Said::Question,
     }
 }
 

@@ -195,14 +195,6 @@ impl Work {
         std::mem::take(&mut self.elsewhere)
     }
 
-    /// What is just being handed over is not waited for any more.
-    pub(crate) fn give_up_handing(&mut self) {
-        if let Some(event) = self.handing.take() {
-            self.withdraw(event);
-            self.book.put_back(event);
-        }
-    }
-
     /// The next facts to append, at most one message of them.
     pub(crate) fn next_facts(&mut self) -> Vec<Concluded> {
         let rest = self.facts.split_off(self.facts.len().min(FACTS_MAX));

@@ -286,6 +286,12 @@ impl World {
         one.phase = Phase::Working;
         self.say(|| format!("courier {holder} of output {output} {done:?}, reset {is_taken_over}"));
         self.adopt(holder);
+        if let Done::Attached { .. } = done
+            && self.tell_holders(holder, output)
+        {
+            // Who hears of it answers.
+            self.signal(holder, Signal::Attaches);
+        }
         if let Done::Attached { .. } = done {
             let first = self.jitter(millis(PROGRESS_EVERY));
             self.at(first, What::Done(holder, Done::Tick));
@@ -585,14 +591,11 @@ impl World {
         let output = self.holders[holder].output;
         let one = &mut self.holders[holder];
         one.phase = Phase::Draining { end };
-        one.handing = None;
-        one.sending = None;
         for signal in std::mem::take(&mut one.signals) {
             if let Signal::Message(message) = signal {
                 one.unheard.push(message.receipt);
             }
         }
-        self.work(holder).give_up_handing();
         if let Some(consumer) = &mut self.nats[output].consumer {
             consumer.forget(holder);
         }
