@@ -43,6 +43,7 @@ mod crons;
 mod cursors;
 #[cfg(test)]
 mod cut_off;
+#[cfg(test)]
 mod damaged;
 #[cfg(test)]
 mod deduplicate;
@@ -96,6 +97,7 @@ mod public_dispatchers;
 mod public_outputs;
 #[cfg(test)]
 mod quota;
+#[cfg(test)]
 mod readiness;
 #[cfg(test)]
 mod resent;
