@@ -56,6 +56,14 @@ impl Judged {
         self.server.check()
     }
 
+    /// How many files and connections it holds.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub(crate) fn files(&self) -> anyhow::Result<usize> {
+        self.server.files()
+    }
+
     /// The end of its log.
     pub(crate) fn log_tail(&self) -> String {
         self.server.log_tail()

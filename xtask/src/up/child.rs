@@ -56,6 +56,16 @@ impl Running {
         Ok(())
     }
 
+    /// How many files and connections it holds (proc_pid_fd(5)).
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub(crate) fn files(&self) -> anyhow::Result<usize> {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))
+            .with_context(|| format!("look at {}", self.name))?;
+        Ok(files.count())
+    }
+
     /// The end of its log.
     pub(crate) fn log_tail(&self) -> String {
         format!("the end of {}:\n{}", self.log.display(), tail(&self.log))
