@@ -34,7 +34,7 @@ use plan::Plan;
 use world::{Seen, World};
 
 /// How many seeds are played when nothing else is asked for: some seconds in a debug build.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 3000;
 
 /// Plays a plan; the first thing that should not be is the error.
 fn play(plan: &Plan) -> Result<Seen, String> {

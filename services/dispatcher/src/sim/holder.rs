@@ -210,6 +210,15 @@ impl World {
         self.turn(holder);
     }
 
+    /// The couriers of a dispatcher that were told something hear it.
+    pub(super) fn tell(&mut self, dispatcher: usize) {
+        for holder in 0..self.holders.len() {
+            if self.holders[holder].dispatcher == dispatcher && !self.holders[holder].rx.is_empty() {
+                self.turn(holder);
+            }
+        }
+    }
+
     pub(super) fn is_done(&mut self, holder: usize, done: Done) {
         self.holders[holder].done.push(done);
         self.turn(holder);
@@ -324,6 +333,7 @@ impl World {
                 self.acknowledge(holder, Some(receipt));
             }
             if let Some(handing) = begun {
+                self.check_open(holder, &handing);
                 self.holders[holder].handing = Some(handing);
                 let after = self.short();
                 self.at(after, What::Done(holder, Done::Handed));
@@ -550,7 +560,6 @@ impl World {
         let order = self.plan.order;
         let is_calm = self.plan.class == super::plan::Class::Calm;
         let one = &mut self.holders[holder];
-        let state = one.position.progress().of(event);
         let others: Vec<u64> = one.keys.values().copied().collect();
         let is_taken = match order {
             Keeps::Arrival => false,
@@ -562,9 +571,6 @@ impl World {
         let is_late = is_first && one.first.is_some_and(|first| first > event);
         if is_first {
             one.first = one.first.max(Some(event));
-        }
-        if let State::Ended(ending) = state {
-            self.fail(format!("{place} is attempted by courier {holder}, which knows that it ended as {ending:?}"));
         }
         if is_taken {
             self.fail(format!("two of one key are in hand of courier {holder}: {place} and {others:?}"));
@@ -612,6 +618,15 @@ impl World {
             self.operate(output, Op::GiveBack(place));
         }
         self.holders[holder].kill();
+    }
+
+    /// What is about to be handed over has not ended, as far as its courier knows.
+    fn check_open(&mut self, holder: usize, handing: &Handing) {
+        let due = &handing.next.due;
+        let (event, place) = (due.event(), due.pulled.place);
+        if let State::Ended(ending) = self.holders[holder].position.progress().of(event) {
+            self.fail(format!("{place} is attempted by courier {holder}, which knows that it ended as {ending:?}"));
+        }
     }
 
     fn check_bounds(&mut self, holder: usize) {

@@ -160,7 +160,7 @@ impl World {
         if let Err(status) = heard {
             return self.fail(format!("the dispatcher ends session {link}: {}", status.message()));
         }
-        self.turn_all(dispatcher);
+        self.tell(dispatcher);
         self.end_if_drained(link);
     }
 
