@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::jetstream::{self, Context};
 use futures_util::{StreamExt, TryStreamExt};
@@ -65,16 +66,29 @@ impl Log {
     /// # Errors
     /// When NATS does not answer, or the bucket has none.
     pub async fn lose_last_event(&self, bucket: BucketId) -> anyhow::Result<()> {
+        let (stream, last) = self.last(bucket).await?.with_context(|| format!("bucket {bucket} has no events"))?;
+        stream.delete_message(last.sequence).await?;
+        Ok(())
+    }
+
+    /// The last event of a bucket as it lies in the log, if there is one on disk.
+    ///
+    /// # Errors
+    /// When NATS does not answer.
+    pub async fn last_event(&self, bucket: BucketId) -> anyhow::Result<Option<StreamMessage>> {
+        Ok(self.last(bucket).await?.map(|(_, last)| last))
+    }
+
+    async fn last(&self, bucket: BucketId) -> anyhow::Result<Option<(Stream, StreamMessage)>> {
         for stream in self.streams("EVENT_").await? {
             let subject = format!("event.*.{}", bucket.0.simple());
-            let mut subjects = stream.info_with_subjects(subject.as_str()).await?;
-            if let Some((subject, _)) = subjects.try_next().await? {
+            let first = stream.info_with_subjects(subject.as_str()).await?.try_next().await?;
+            if let Some((subject, _)) = first {
                 let last = stream.get_last_raw_message_by_subject(&subject).await?;
-                stream.delete_message(last.sequence).await?;
-                return Ok(());
+                return Ok(Some((stream, last)));
             }
         }
-        anyhow::bail!("bucket {bucket} has no events")
+        Ok(None)
     }
 
     /// Every fact of a bucket, each cursor's in order.

@@ -3,7 +3,7 @@
 
 use model::fact::Outcome;
 use telemetry::TraceParent;
-use telemetry::trace::{TARGET, failed, under};
+use telemetry::trace::{TARGET, called, under};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
@@ -28,19 +28,5 @@ pub(super) fn request(attempt: &Attempt, parent: Option<&TraceParent>) -> Span {
 
 /// It ended.
 pub(super) fn ended(span: &Span, outcome: Outcome) {
-    let name = match outcome {
-        Outcome::Answered(status) => {
-            span.record("http.response.status_code", status);
-            "answered"
-        }
-        Outcome::Refused => "refused",
-        Outcome::NotConnected => "not_connected",
-        Outcome::TimedOut => "timed_out",
-        Outcome::Broken => "broken",
-        Outcome::NotAllowed => "not_allowed",
-    };
-    span.record("relay.outcome", name);
-    if !matches!(outcome, Outcome::Answered(200..300)) {
-        failed(span);
-    }
+    called(span, outcome.name(), outcome.status());
 }

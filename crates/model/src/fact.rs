@@ -93,6 +93,28 @@ pub enum Outcome {
     NotAllowed,
 }
 
+impl Outcome {
+    /// What it is called where people and collectors read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered(_) => "answered",
+            Self::Refused => "refused",
+            Self::NotConnected => "not_connected",
+            Self::TimedOut => "timed_out",
+            Self::Broken => "broken",
+            Self::NotAllowed => "not_allowed",
+        }
+    }
+
+    /// The status that the destination answered with, if it answered.
+    pub fn status(self) -> Option<u16> {
+        match self {
+            Self::Answered(status) => Some(status),
+            Self::Refused | Self::NotConnected | Self::TimedOut | Self::Broken | Self::NotAllowed => None,
+        }
+    }
+}
+
 /// What follows from an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {

@@ -196,6 +196,19 @@ pub fn failed(span: &Span) {
     }
 }
 
+/// Says how a call of a destination ended: what its outcome is called, and the status of the answer if
+/// there is one. Everything but a 2xx is a failure. The span has the fields `relay.outcome` and
+/// `http.response.status_code`.
+pub fn called(span: &Span, outcome: &'static str, status: Option<u16>) {
+    span.record("relay.outcome", outcome);
+    if let Some(status) = status {
+        span.record("http.response.status_code", status);
+    }
+    if !matches!(status, Some(200..300)) {
+        failed(span);
+    }
+}
+
 /// A span that ends now and began in the past, when nobody knew yet who would make it.
 pub fn waited(parent: &TraceParent, name: &'static str, since: SystemTime, ids: &[(&'static str, String)]) {
     if !tracing::span_enabled!(target: TARGET, tracing::Level::INFO) {

@@ -5,10 +5,9 @@ use async_nats::HeaderMap;
 use async_nats::jetstream;
 use e2e::wait::{holds, until};
 use e2e::{World, story};
-use futures_util::TryStreamExt;
+use model::EventId;
 use model::fact::{Ending, Fact};
 use model::reason::Reason;
-use model::{BucketId, EventId};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -24,7 +23,8 @@ async fn what_is_damaged_in_the_log_holds_nobody_up() {
         straight.send_through(1).await?;
         straight.until_sent(1).await?;
         let context = jetstream::new(straight.server.nats()?.connect().await?);
-        let (subject, message) = last_event(&context, straight.bucket.id).await?;
+        let message = straight.log.last_event(straight.bucket.id).await?.context("no events")?;
+        let subject = message.subject.to_string();
         let publish = async |subject: String, headers: HeaderMap, payload: Vec<u8>| -> Result<()> {
             context.publish_with_headers(subject, headers, payload.into()).await?.await?;
             Ok(())
@@ -118,21 +118,4 @@ async fn a_damaged_record_of_the_directory_takes_nothing_else_away() {
         straight.send_through(4).await.map(drop)
     })
     .await;
-}
-
-/// The subject and message of a bucket's last event.
-async fn last_event(
-    context: &jetstream::Context,
-    bucket: BucketId,
-) -> Result<(String, jetstream::message::StreamMessage)> {
-    let mut names = context.stream_names();
-    while let Some(name) = names.try_next().await? {
-        let Some(shard) = name.strip_prefix("EVENT_") else { continue };
-        let subject = format!("event.{shard}.{}", bucket.0.simple());
-        let stream = context.get_stream(&name).await?;
-        if let Ok(message) = stream.get_last_raw_message_by_subject(&subject).await {
-            return Ok((subject, message));
-        }
-    }
-    anyhow::bail!("bucket {bucket} has no events")
 }

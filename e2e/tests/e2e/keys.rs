@@ -12,8 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use crypto::key::{MasterKey, MasterKeys};
 use e2e::nats::Access;
 use e2e::wait::{holds, until};
-use e2e::{Caller, Destination, Ledger, Server, World, keys, story};
-use futures_util::TryStreamExt;
+use e2e::{Caller, Destination, Ledger, Log, Server, World, keys, story};
 use model::{BucketId, InputId, UnixMs};
 use serde_json::{Value, json};
 use store::Store;
@@ -75,7 +74,7 @@ async fn keys_are_rotated_under_load_and_nothing_is_lost() {
         for server in &relay {
             until("a server seals under the new data key", async || {
                 assert_eq!(server.caller().post(bucket.input, b"new").await?.status, 200);
-                Ok(holds(last_epoch(&nats, bucket.id).await? == Some(2)))
+                Ok(holds(last_epoch(nats.access(), bucket.id).await? == Some(2)))
             })
             .await?;
         }
@@ -146,7 +145,7 @@ async fn a_data_key_is_destroyed_once_nothing_needs_it() {
         assert_eq!(store.tend(Some(day * 90), later).await?.made, [KeyName { scope, epoch: 2 }]);
         until("the server seals under the new key", async || {
             straight.send_through(2).await?;
-            Ok(holds(last_epoch(&Reach(&access), straight.bucket.id).await? == Some(2)))
+            Ok(holds(last_epoch(&access, straight.bucket.id).await? == Some(2)))
         })
         .await?;
         // Its records are sealed again at once, and the key stays for what is in the log.
@@ -254,27 +253,10 @@ fn sealed_part(wrapped: &[u8]) -> Result<String> {
     Ok(sealed.to_owned())
 }
 
-struct Reach<'a>(&'a Access);
-
-impl AsRef<Access> for Reach<'_> {
-    fn as_ref(&self) -> &Access {
-        self.0
-    }
-}
-
 /// The epoch of the key that a bucket's last event is sealed under.
-async fn last_epoch(nats: &impl AsRef<Access>, bucket: BucketId) -> Result<Option<u32>> {
-    let context = jetstream::new(nats.as_ref().connect().await?);
-    let mut names = context.stream_names();
-    while let Some(name) = names.try_next().await? {
-        let Some(shard) = name.strip_prefix("EVENT_") else { continue };
-        let subject = format!("event.{shard}.{}", bucket.0.simple());
-        let stream = context.get_stream(&name).await?;
-        if let Ok(message) = stream.get_last_raw_message_by_subject(&subject).await {
-            return Ok(Some(crypto::seal::epoch_of(&message.payload)?));
-        }
-    }
-    Ok(None)
+async fn last_epoch(access: &Access, bucket: BucketId) -> Result<Option<u32>> {
+    let last = Log::open(access).await?.last_event(bucket).await?;
+    Ok(last.map(|message| crypto::seal::epoch_of(&message.payload)).transpose()?)
 }
 
 /// A process of the test's own around the same NATS.

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use model::fact::Outcome;
 use store::fact::CursorKey;
 use telemetry::TraceParent;
-use telemetry::trace::{TARGET, failed, under, waited};
+use telemetry::trace::{TARGET, called, under, waited};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
@@ -74,21 +74,7 @@ pub(crate) fn ended(attempt: &Span, ended: &Ended) {
 
 /// How a span ended that stands for a call of a destination.
 pub(crate) fn outcome(span: &Span, outcome: Outcome) {
-    let name = match outcome {
-        Outcome::Answered(status) => {
-            span.record("http.response.status_code", status);
-            "answered"
-        }
-        Outcome::Refused => "refused",
-        Outcome::NotConnected => "not_connected",
-        Outcome::TimedOut => "timed_out",
-        Outcome::Broken => "broken",
-        Outcome::NotAllowed => "not_allowed",
-    };
-    span.record("relay.outcome", name);
-    if !matches!(outcome, Outcome::Answered(200..300)) {
-        failed(span);
-    }
+    called(span, outcome.name(), outcome.status());
 }
 
 /// An attempt was not made after all, or nobody knows how it ended.

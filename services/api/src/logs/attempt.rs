@@ -1,6 +1,6 @@
 //! The attempts of a delivery: its newest ones, one row each.
 
-use model::fact::{Fact, Next, Outcome};
+use model::fact::{Fact, Next};
 use model::{DeliveryId, GroupId, UnixMs};
 use rusqlite::{Connection, params};
 
@@ -32,7 +32,7 @@ pub(crate) struct Attempt {
 /// Of two by one number the first stands.
 pub(super) fn put(connection: &Connection, delivery: DeliveryId, group: GroupId, fact: &Fact) -> rusqlite::Result<()> {
     let Fact::AttemptFinished { at, attempt, outcome, duration_ms, next, reason, .. } = *fact else { return Ok(()) };
-    let (word, status_code) = word(outcome);
+    let (word, status_code) = (outcome.name(), outcome.status().unwrap_or(0));
     let next_at = match next {
         Next::RetryAt(at) => Some(at.0),
         Next::End(_) => None,
@@ -73,20 +73,9 @@ pub(crate) fn of(connection: &Connection, delivery: DeliveryId) -> rusqlite::Res
     select.query_map([delivery.0], attempt)?.collect()
 }
 
-fn word(outcome: Outcome) -> (&'static str, u16) {
-    match outcome {
-        Outcome::Answered(status) => ("answered", status),
-        Outcome::Refused => ("refused", 0),
-        Outcome::NotConnected => ("not_connected", 0),
-        Outcome::TimedOut => ("timed_out", 0),
-        Outcome::Broken => ("broken", 0),
-        Outcome::NotAllowed => ("not_allowed", 0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use model::fact::Ending;
+    use model::fact::{Ending, Outcome};
     use model::{BucketId, EventId, OutputId};
     use uuid::Uuid;
 

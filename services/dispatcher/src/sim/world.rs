@@ -1,5 +1,7 @@
 //! The calendar, and everything in it.
 
+mod faults;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -325,121 +327,6 @@ impl World {
             }
             What::Connect(..) | What::Lane(..) | What::Over(..) | What::Done(..) => {}
         }
-    }
-
-    fn fault(&mut self, fault: Fault) {
-        self.say(|| format!("FAULT {fault:?}"));
-        match fault {
-            Fault::Break { agent } | Fault::Silence { agent } => {
-                if let Some(link) = self.agents[agent].current {
-                    self.cut(link, matches!(fault, Fault::Break { .. }));
-                }
-            }
-            Fault::KillAgent { agent, away } => self.kill_agent(agent, away),
-            Fault::FreezeAgent { agent, long } => {
-                let until = self.now + long;
-                self.agents[agent].frozen_until = self.agents[agent].frozen_until.max(until);
-                self.at(long, What::ThawAgent(agent));
-                for link in 0..self.links.len() {
-                    let one = &self.links[link];
-                    if one.agent == agent && one.dispatcher_open {
-                        let notices = 20_000 + self.jitter(10_000);
-                        if notices < long {
-                            self.at(notices, What::NoticeDown(link));
-                        }
-                    }
-                }
-            }
-            Fault::KillDispatcher { dispatcher, away } => self.kill_dispatcher(dispatcher, away),
-            Fault::StopDispatcher { dispatcher, away } => {
-                if !self.dispatchers[dispatcher].is_alive || self.is_frozen(dispatcher) {
-                    return;
-                }
-                self.dispatchers[dispatcher].is_stopping = true;
-                for link in 0..self.links.len() {
-                    if self.links[link].dispatcher == dispatcher && self.links[link].dispatcher_open {
-                        self.drain(link);
-                    }
-                }
-                self.turn_all(dispatcher);
-                // By then it has drained; its successor has nothing of it.
-                self.at(25_000 + away, What::DispatcherBack(dispatcher));
-            }
-            Fault::FreezeDispatcher { dispatcher, long } => {
-                if !self.is_frozen(dispatcher) {
-                    self.dispatchers[dispatcher].frozen_since = self.now;
-                }
-                let until = self.now + long;
-                let one = &mut self.dispatchers[dispatcher];
-                one.frozen_until = one.frozen_until.max(until);
-                self.at(long, What::ThawDispatcher(dispatcher));
-                for link in 0..self.links.len() {
-                    let one = &self.links[link];
-                    if one.dispatcher == dispatcher && one.agent_open {
-                        let notices = 10_000 + self.jitter(10_000);
-                        if notices < long {
-                            self.at(notices, What::NoticeUp(link));
-                        }
-                    }
-                }
-            }
-            Fault::RestartNats { away } => {
-                self.nats_epoch += 1;
-                self.nats_back_at = self.nats_back_at.max(self.now + away);
-                self.nats.iter_mut().for_each(|nats| nats.consumer = None);
-                self.at(away, What::NatsBack);
-            }
-            Fault::Trouble { long } => self.trouble_until = self.now + long,
-        }
-    }
-
-    fn kill_dispatcher(&mut self, dispatcher: usize, away: u64) {
-        if !self.dispatchers[dispatcher].is_alive {
-            return;
-        }
-        self.dispatchers[dispatcher].is_alive = false;
-        self.dispatchers[dispatcher].frozen_until = 0;
-        self.clear_dispatcher(dispatcher);
-        self.at(away, What::DispatcherBack(dispatcher));
-    }
-
-    /// Nothing is left of a dispatcher's process.
-    fn clear_dispatcher(&mut self, dispatcher: usize) {
-        self.dispatchers[dispatcher].couriers.fill(None);
-        for holder in 0..self.holders.len() {
-            if self.holders[holder].dispatcher == dispatcher && !self.holders[holder].is_gone() {
-                self.holders[holder].kill();
-                let output = self.holders[holder].output;
-                if let Some(consumer) = &mut self.nats[output].consumer {
-                    consumer.forget(holder);
-                }
-            }
-        }
-        for link in 0..self.links.len() {
-            if self.links[link].dispatcher == dispatcher && self.links[link].dispatcher_open {
-                self.dispatcher_dies(link);
-            }
-        }
-    }
-
-    fn thaw(&mut self, dispatcher: usize) {
-        if self.is_frozen(dispatcher) {
-            return;
-        }
-        self.say(|| format!("dispatcher {dispatcher} goes on"));
-        let slept = self.now - self.dispatchers[dispatcher].frozen_since;
-        for link in 0..self.links.len() {
-            let is_its = self.links[link].dispatcher == dispatcher && self.links[link].dispatcher_open;
-            if is_its && slept > 20_000 && self.rng.random_bool(0.5) {
-                // Its own timer comes before what lies in the socket.
-                self.dispatcher_closes(link);
-            }
-        }
-        self.turn_all(dispatcher);
-    }
-
-    fn thaw_agent(&mut self, agent: usize) {
-        self.say(|| format!("agent {agent} goes on"));
     }
 
     /// All couriers of a dispatcher do what they can.
