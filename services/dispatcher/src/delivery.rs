@@ -79,8 +79,7 @@ pub(crate) async fn hand(store: Store, key: CursorKey, handing: Handing) -> Hand
         Line::Public(attempts) => {
             let attempts = Arc::clone(attempts);
             let keep = Keep::up_to(answer_bytes_max(key, due.pulled.meta.answer_to.is_some()));
-            attempts.start(Attempt { store, session, key, next, request, keep }).await;
-            Ok(())
+            attempts.start(Attempt { store, session, key, next, request, keep }).await
         }
     }?;
     Ok(order_key)

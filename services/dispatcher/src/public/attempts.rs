@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::lane::Lane;
 use super::room::{ALL_KIB_MAX, Room};
-use crate::delivery::Next;
+use crate::delivery::{Next, NotHanded};
 use crate::session::{Ended, Session};
 use crate::{Config, DRAIN_MAX, trace};
 
@@ -74,13 +74,22 @@ impl Attempts {
 
     /// Starts an attempt when its turn has come and there is memory for it. Dropping the future
     /// starts nothing.
-    pub(crate) async fn start(self: &Arc<Self>, attempt: Attempt) {
+    ///
+    /// # Errors
+    /// [`NotHanded::SessionGone`] once the last attempts are waited for: nobody would hear how this
+    /// one ended, and it would be made again elsewhere.
+    pub(crate) async fn start(self: &Arc<Self>, attempt: Attempt) -> Result<(), NotHanded> {
         let lane = self.lane(attempt.next.output.id);
         let is_first = attempt.next.due.attempt == 1;
         if is_first {
             lane.turn().await;
         }
         let room = lane.room(&self.room, attempt.memory_bytes()).await;
+        // Waited for from here on; or the waiting has begun without it.
+        let token = self.tasks.token();
+        if self.tasks.is_closed() {
+            return Err(NotHanded::SessionGone);
+        }
         // Retries are late already, and order nothing.
         let under_way = is_first.then(|| lane.start());
         let this = Arc::clone(self);
@@ -88,6 +97,8 @@ impl Attempts {
             this.run(attempt, room).await;
             drop(under_way);
         });
+        drop(token);
+        Ok(())
     }
 
     /// Makes a request that is no attempt, under the same rules.
