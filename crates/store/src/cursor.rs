@@ -256,6 +256,10 @@ impl Cursor {
     /// Stops asking, and returns what had been given out unheard, to be given back by
     /// [`Cursor::release`] behind what is in hand.
     pub async fn stop_asking(&mut self) -> Vec<Receipt> {
+        self.pulls.stop().await;
+        // Whatever the consumer says, it says it after what it has given out; and what it gives out
+        // from now on finds nobody, and is kept.
+        consumer::is_reachable(&self.store, &self.stream, &self.name).await;
         self.pulls.close().await
     }
 

@@ -1,5 +1,7 @@
 //! A cursor at its own front door: what only shows when much time has passed.
 
+use std::collections::HashSet;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,16 +12,19 @@ use e2e::{World, story};
 use model::fact::{Ending, Fact};
 use model::request::Request;
 use model::{BucketId, EventId, GroupId, InputId, OutputId, UnixMs};
-use store::cursor::Cursor;
+use store::cursor::{ACK_WAIT, Cursor, UNACKED_MAX};
 use store::event::{Meta, Target};
 use store::fact::CursorKey;
 use store::keyring::Scope;
 use store::{Options, Store};
 use telemetry::Stop;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 /// How far back a cursor reaches.
 const WINDOW: Duration = Duration::from_secs(600);
+/// How often one comes to a cursor and leaves it while events come.
+const VISITS: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_sent_is_known_however_long_nobody_came() {
@@ -44,6 +49,56 @@ async fn what_was_sent_is_known_however_long_nobody_came() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_to_one_that_leaves_comes_to_another_at_once() {
+    story(async |world: &World| {
+        let nats = world.nats().await?;
+        let store = open(nats.access()).await?;
+        let bucket = BucketId(Uuid::new_v4());
+        store.keyring().ensure(Scope::Bucket(bucket)).await?;
+        let key = CursorKey { bucket, output: OutputId(Uuid::new_v4()), group: GroupId::PUBLIC, ephemeral: false };
+        let mut events = vec![append(&store, bucket).await?];
+        let now = events[0].received_at();
+        let mut stays = Cursor::attach(&store, key, WINDOW, now, now).await?;
+        // Before this no wait for an acknowledgement can be over.
+        let waited = Instant::now() + ACK_WAIT;
+        let visits = async {
+            for _ in 0..VISITS {
+                visit(&store, key, now).await?;
+            }
+            anyhow::Ok(())
+        };
+        let appends = async {
+            loop {
+                match append(&store, bucket).await {
+                    Ok(event) => events.push(event),
+                    Err(error) => break Err::<Infallible, _>(error),
+                }
+            }
+        };
+        tokio::select! {
+            visited = visits => visited?,
+            Err(error) = appends => return Err(error),
+            Err(error) = listen(&mut stays, now) => return Err(error),
+        }
+        let all = async {
+            let mut left: HashSet<_> = events.iter().copied().collect();
+            while !left.is_empty() {
+                stays.ask(UNACKED_MAX).await?;
+                let happened = stays.happens().await;
+                let Some(pulled) = stays.take(happened, now).await? else { continue };
+                left.remove(&pulled.event);
+                if let Some(receipt) = &pulled.receipt {
+                    stays.acknowledge(receipt).await?;
+                }
+            }
+            anyhow::Ok(())
+        };
+        timeout_at(waited, all).await.context("an event waited for an acknowledgement that nobody could give")?
+    })
+    .await;
+}
+
 /// What a cursor that is made anew at this time says is due.
 async fn due(store: &Store, key: CursorKey, now: UnixMs) -> Result<Vec<EventId>> {
     let since = now.minus(Duration::from_secs(48 * 3600));
@@ -60,6 +115,28 @@ async fn due(store: &Store, key: CursorKey, now: UnixMs) -> Result<Vec<EventId>>
     let unheard = cursor.stop_asking().await;
     cursor.release(receipts.into_iter().chain(unheard)).await;
     Ok(events)
+}
+
+/// Comes to a cursor, gets something, and leaves it with everything undone.
+async fn visit(store: &Store, key: CursorKey, now: UnixMs) -> Result<()> {
+    let mut cursor = Cursor::attach(store, key, WINDOW, now, now).await?;
+    let mut receipts = Vec::new();
+    while receipts.is_empty() {
+        cursor.ask(UNACKED_MAX).await?;
+        let happened = cursor.happens().await;
+        receipts.extend(cursor.take(happened, now).await?.and_then(|pulled| pulled.receipt));
+    }
+    let unheard = cursor.stop_asking().await;
+    cursor.release(receipts.into_iter().chain(unheard)).await;
+    Ok(())
+}
+
+/// Answers others who ask about a cursor.
+async fn listen(cursor: &mut Cursor, now: UnixMs) -> Result<Infallible> {
+    loop {
+        let happened = cursor.happens().await;
+        cursor.take(happened, now).await?;
+    }
 }
 
 async fn append(store: &Store, bucket: BucketId) -> Result<EventId> {

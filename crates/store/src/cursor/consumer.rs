@@ -157,7 +157,7 @@ async fn create(store: &Store, config: Config, stream: &str) -> Result<Created, 
 }
 
 /// Whether a consumer takes requests. It is asked for something that it must refuse.
-async fn is_reachable(store: &Store, stream: &str, name: &str) -> bool {
+pub(super) async fn is_reachable(store: &Store, stream: &str, name: &str) -> bool {
     let request = async_nats::Request::new().payload(Bytes::from_static(b"{")).timeout(Some(REACHED_WAIT));
     let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}");
     store.inner.client.send_request(subject, request).await.is_ok()

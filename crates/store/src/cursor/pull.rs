@@ -10,15 +10,15 @@ use async_nats::{Client, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use model::{EventId, InputId, UnixMs};
-use tokio::time::timeout;
 use tracing::error;
 
 use super::{PULL_BYTES_MAX, Receipt};
 use crate::Error;
 use crate::event::Meta;
 
-/// How long it may take NATS to take a subscription away.
-const CLOSE_MAX: Duration = Duration::from_secs(2);
+/// More messages than NATS counts up to. Told to take a subscription away after so many, it does so
+/// at once, while our client goes on listening.
+const UNCOUNTABLE: u64 = u64::MAX;
 
 /// What NATS says to a cursor.
 pub(super) enum Signal {
@@ -102,22 +102,25 @@ impl Pulls {
         self.replies.next().await.map(signal)
     }
 
-    /// Stops listening, and returns what had been given out unheard: also what was on its way while
-    /// NATS took the subscription away, unless the connection fails.
+    /// Has NATS take the subscription away, and with it the standing requests. What it gave out
+    /// before is still heard: the client's own ways to unsubscribe, its `drain` too, drop what arrives
+    /// after them, and NATS would wait for its acknowledgement.
+    pub(super) async fn stop(&mut self) {
+        // Without a connection there is nothing to take away.
+        let _ = self.replies.unsubscribe_after(UNCOUNTABLE).await;
+    }
+
+    /// Stops listening, and returns what came unheard.
     pub(super) async fn close(&mut self) -> Vec<Receipt> {
         let mut unheard = Vec::new();
-        if self.replies.drain().await.is_err() {
+        if self.replies.unsubscribe().await.is_err() {
             return unheard;
         }
-        let all = async {
-            while let Some(message) = self.replies.next().await {
-                if let Signal::Message(message) = signal(message) {
-                    unheard.push(message.receipt);
-                }
+        while let Some(message) = self.replies.next().await {
+            if let Signal::Message(message) = signal(message) {
+                unheard.push(message.receipt);
             }
-        };
-        // Without a connection nothing comes, and nothing says so.
-        let _ = timeout(CLOSE_MAX, all).await;
+        }
         unheard
     }
 }
