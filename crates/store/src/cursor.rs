@@ -1,14 +1,15 @@
 //! The position of a group on an output: a JetStream consumer, and a cache.
 //!
 //! The cast: `pull` asks NATS for events and reads what it says. `consumer` creates a cursor's
-//! consumer and finds out whether another process works with it. A [`Cursor`] asks for events and
-//! gives them out, less those that the facts say have ended; what it knows and decides stands in its
-//! [`Position`]. When its consumer is lost (NATS restarted, nobody pulled for long), it makes a new one
+//! consumer and finds out whether another process works with it; `entry` is how one comes among those
+//! that do. A [`Cursor`] asks for events and gives them out, less those that the facts say have ended;
+//! what it knows and decides stands in its [`Position`]. When its consumer is lost (NATS restarted, nobody pulled for long), it makes a new one
 //! that begins early enough, and folds the facts again: the facts decide what was sent.
 //!
 //! Not needed for correctness: the consumer's own position. It saves reading the window again.
 
 mod consumer;
+mod entry;
 mod hold;
 mod position;
 mod pull;
@@ -104,15 +105,9 @@ impl Cursor {
         now: UnixMs,
     ) -> Result<Self, Error> {
         let name = consumer::name(&key);
-        let held = consumer::is_held(store, &name, consumer::ATTACHES).await;
-        let pulls = Pulls::new(store.inner.client.clone()).await?;
-        let subscription = store
-            .inner
-            .client
-            .subscribe(consumer::held_subject(&name))
-            .await
-            .map_err(|e| Error::unavailable("attach to a cursor", e))?;
         let own = Uuid::new_v4().simple().to_string();
+        let pulls = Pulls::new(store.inner.client.clone()).await?;
+        let (held, is_held) = entry::enter(store, &name, &own).await?;
         consumer::announce(store, &name, &own).await?;
         let mut cursor = Self {
             stream: store.inner.layout.event_stream(key.bucket, key.ephemeral),
@@ -120,13 +115,13 @@ impl Cursor {
             key,
             name,
             own,
-            held: subscription,
+            held,
             pulls,
             connected: store.inner.connected(),
-            position: Position::new(key.output, window, held, now, Instant::now()),
+            position: Position::new(key.output, window, is_held, now, Instant::now()),
         };
         let existed = cursor.ensure_consumer(since, now).await?;
-        if existed && !held {
+        if existed && !is_held {
             consumer::reset(&cursor.store, &cursor.stream, &cursor.name).await?;
         }
         cursor.fold(now).await?;

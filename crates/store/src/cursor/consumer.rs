@@ -27,7 +27,7 @@ pub(super) const ASKS: &[u8] = b"";
 const ATTACHED: &str = "attached ";
 /// How long another process is given to say that it works with a cursor. One that is stopped or
 /// cut off does not say so; its events come after [`ACK_WAIT`].
-const HELD_WAIT: Duration = Duration::from_millis(500);
+pub(super) const HELD_WAIT: Duration = Duration::from_millis(500);
 /// How long a consumer is given to answer. One on a server that is there takes milliseconds; one
 /// that is replaced although it would have answered costs its position, which is a cache.
 const REACHED_WAIT: Duration = Duration::from_secs(2);
@@ -56,8 +56,8 @@ pub(super) async fn is_held(store: &Store, name: &str, why: &'static [u8]) -> bo
     }
 }
 
-/// Says that a process has attached: of two that do so at the same moment neither hears the other
-/// ask, but one of them hears this, and what it answers everyone hears.
+/// Says that a process has attached: of two that ask at the same moment neither hears the other, but
+/// one of them hears this, and what it answers everyone hears.
 pub(super) async fn announce(store: &Store, name: &str, own: &str) -> Result<(), Error> {
     let subject = held_subject(name);
     let said = store.inner.client.publish_with_reply(subject.clone(), subject, format!("{ATTACHED}{own}").into());

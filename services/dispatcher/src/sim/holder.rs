@@ -36,6 +36,8 @@ pub(super) struct Holder {
     work: Option<Work>,
     position: Position,
     phase: Phase,
+    /// Another that attaches found the cursor free before it could say so.
+    is_second: bool,
     signals: VecDeque<Signal>,
     done: Vec<Done>,
     handing: Option<Handing>,
@@ -56,10 +58,17 @@ pub(super) struct Holder {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// It asks whether others are there.
+    Asking,
+    /// It listens, and answers once it has attached.
     Attaching,
     Working,
     Rebuilding,
-    Draining { end: u64 },
+    /// Until its end at the latest; what was on its way has come once it has heard.
+    Draining {
+        end: u64,
+        heard: u64,
+    },
     Gone,
 }
 
@@ -77,6 +86,9 @@ pub(super) enum Signal {
 /// What was being done.
 #[derive(Clone, Debug)]
 pub(super) enum Done {
+    Asked {
+        is_held: bool,
+    },
     Attached {
         is_held: bool,
     },
@@ -101,7 +113,8 @@ impl Holder {
             rx,
             work: Some(work),
             position: Position::new(key, world.window(), false, now, instant),
-            phase: Phase::Attaching,
+            phase: Phase::Asking,
+            is_second: false,
             signals: VecDeque::new(),
             done: Vec::new(),
             handing: None,
@@ -118,6 +131,11 @@ impl Holder {
 
     pub(super) fn is_gone(&self) -> bool {
         self.phase == Phase::Gone
+    }
+
+    /// Whether what it asks NATS for finds it.
+    pub(super) fn hears(&self) -> bool {
+        !matches!(self.phase, Phase::Draining { .. } | Phase::Gone)
     }
 
     /// Whether nothing is left to do.
@@ -174,9 +192,46 @@ impl World {
             self.hear(holder, told);
         }
         let output = self.holders[holder].output;
+        self.holders[holder].phase = Phase::Asking;
+        self.holders[holder].is_second = false;
         let is_held = self.tell_holders(holder, output);
         let after = if is_held { self.few() } else { self.short() };
+        self.at(after, What::Done(holder, Done::Asked { is_held }));
+    }
+
+    /// Listens for others who ask, and says that it found the cursor free, unless another was first.
+    fn listen(&mut self, holder: usize, is_held: bool) {
+        let output = self.holders[holder].output;
+        if is_held && self.is_answered_later(holder) {
+            let after = 1 + self.short();
+            return self.at(after, What::Done(holder, Done::Asked { is_held }));
+        }
+        if !is_held && self.holders[holder].is_second {
+            self.say(|| format!("courier {holder} was not the first, and asks again"));
+            self.have_raced = true;
+            return self.attach(holder);
+        }
+        self.holders[holder].phase = Phase::Attaching;
+        if !is_held {
+            for other in &mut self.holders {
+                other.is_second |= other.output == output && other.phase == Phase::Asking;
+            }
+        }
+        let after = self.few();
         self.at(after, What::Done(holder, Done::Attached { is_held }));
+    }
+
+    /// Whether those who are there all attach just now, and answer then. One that is stopped or cut
+    /// off is not waited for.
+    fn is_answered_later(&self, asks: usize) -> bool {
+        let there = |at: &usize| {
+            let other = &self.holders[*at];
+            *at != asks && other.output == self.holders[asks].output && other.listens()
+        };
+        let mut there = (0..self.holders.len()).filter(there).peekable();
+        there.peek().is_some()
+            && there
+                .all(|at| self.holders[at].phase == Phase::Attaching && !self.is_frozen(self.holders[at].dispatcher))
     }
 
     /// Whoever listens for the cursor is told that another attaches.
@@ -187,8 +242,6 @@ impl World {
         for other in &others {
             self.signal(*other, Signal::Attaches);
         }
-        let races = |other: &Holder| other.output == output && other.phase == Phase::Attaching;
-        self.have_raced |= self.holders.iter().enumerate().any(|(at, other)| at != asks && races(other));
         !others.is_empty()
     }
 
@@ -232,8 +285,9 @@ impl World {
                 return;
             }
             match self.holders[holder].phase {
-                Phase::Attaching | Phase::Rebuilding => {
-                    let waited = |done: &Done| matches!(done, Done::Attached { .. } | Done::Rebuilt);
+                Phase::Asking | Phase::Attaching | Phase::Rebuilding => {
+                    let waited =
+                        |done: &Done| matches!(done, Done::Asked { .. } | Done::Attached { .. } | Done::Rebuilt);
                     let Some(at) = self.holders[holder].done.iter().position(waited) else { return };
                     let done = self.holders[holder].done.remove(at);
                     self.set_up(holder, &done);
@@ -252,14 +306,15 @@ impl World {
                         }
                     }
                 }
-                Phase::Draining { end } => {
+                Phase::Draining { end, heard } => {
                     self.append(holder);
                     let one = self.holders[holder].is_appending;
                     let is_over = self.work(holder).book().in_hand() == 0 && !self.work(holder).has_facts() && !one;
-                    if is_over || self.now >= end {
+                    let until = if is_over { heard.min(end) } else { end };
+                    if self.now >= until {
                         self.release(holder);
                     } else if !self.one(holder) {
-                        self.wake(holder, end - self.now);
+                        self.wake(holder, until - self.now);
                         return;
                     }
                 }
@@ -272,6 +327,9 @@ impl World {
     }
 
     fn set_up(&mut self, holder: usize, done: &Done) {
+        if let Done::Asked { is_held } = done {
+            return self.listen(holder, *is_held);
+        }
         let (now, instant, output) = (self.wall(), self.instant(), self.holders[holder].output);
         let window = self.window();
         let last = self.nats[output].log.last().map(|(at, _)| *at);
@@ -488,7 +546,7 @@ impl World {
                 }
                 self.at(millis(PROGRESS_EVERY), What::Done(holder, Done::Tick));
             }
-            Done::Attached { .. } | Done::Rebuilt => {}
+            Done::Asked { .. } | Done::Attached { .. } | Done::Rebuilt => {}
         }
     }
 
@@ -508,7 +566,7 @@ impl World {
         let end = self.now + millis(DRAIN_MAX);
         let output = self.holders[holder].output;
         let one = &mut self.holders[holder];
-        one.phase = Phase::Draining { end };
+        one.phase = Phase::Draining { end, heard: one.last_signal_at + 1 };
         for signal in std::mem::take(&mut one.signals) {
             if let Signal::Message(message) = signal {
                 one.unheard.push(message.receipt);
@@ -591,9 +649,9 @@ impl Holder {
     /// Whether it answers others who ask, or is there and does not.
     fn listens(&self) -> bool {
         match self.phase {
-            Phase::Working | Phase::Rebuilding | Phase::Draining { .. } => true,
+            Phase::Attaching | Phase::Working | Phase::Rebuilding | Phase::Draining { .. } => true,
             // It asks first, and listens then.
-            Phase::Attaching | Phase::Gone => false,
+            Phase::Asking | Phase::Gone => false,
         }
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Consumer {
     again: BTreeMap<u64, i64>,
     acked: BTreeSet<u64>,
     requests: VecDeque<Request>,
+    /// How often an acknowledgement was waited for in vain.
+    late: u64,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,7 @@ impl Consumer {
             again: BTreeMap::new(),
             acked: (1..next).collect(),
             requests: VecDeque::new(),
+            late: 0,
         }
     }
 
@@ -139,6 +142,11 @@ impl Consumer {
         self.acked.len() as u64 == events && self.pending.is_empty() && self.again.is_empty()
     }
 
+    /// How often an acknowledgement was waited for in vain.
+    pub(super) fn late(&self) -> u64 {
+        self.late
+    }
+
     /// What is not acknowledged and was given out, for the trace.
     pub(super) fn unacked(&self) -> Vec<u64> {
         self.pending.keys().chain(self.again.keys()).copied().collect()
@@ -148,6 +156,7 @@ impl Consumer {
     pub(super) fn give(&mut self, events: &[Event], now: u64) -> Option<(usize, Message)> {
         let late: Vec<u64> = self.pending.iter().filter(|(_, (until, _))| *until <= now).map(|(p, _)| *p).collect();
         for place in late {
+            self.late += 1;
             self.give_back(place);
         }
         let mut request = self.requests.pop_front()?;

@@ -31,6 +31,8 @@ pub(super) struct Plan {
 pub(super) enum Class {
     /// Nothing.
     Calm,
+    /// Nothing does, and dispatchers stop in order.
+    Stops,
     /// Connections between one agent and the dispatchers.
     Links,
     /// Agents too, while one dispatcher lives.
@@ -107,13 +109,14 @@ impl Plan {
     /// The plan of a seed.
     pub(super) fn of(seed: u64) -> Self {
         let mut rng = Rng::seed_from_u64(seed);
-        let class = [Class::Calm, Class::Links, Class::Agents, Class::All, Class::All][rng.random_range(0..5)];
+        let class =
+            [Class::Calm, Class::Stops, Class::Links, Class::Agents, Class::All, Class::All][rng.random_range(0..6)];
         let dispatchers = if class == Class::Agents { 1 } else { rng.random_range(1..=3) };
         let agents = if class == Class::Links { 1 } else { rng.random_range(1..=3) };
         let outputs = rng.random_range(1..=2);
         let events = events(&mut rng);
         let faults = faults(&mut rng, class, dispatchers, agents);
-        let weather = weather(&mut rng, outputs);
+        let weather = weather(&mut rng, class, outputs);
         Self {
             seed,
             class,
@@ -217,7 +220,7 @@ fn events(rng: &mut Rng) -> Vec<u64> {
 fn faults(rng: &mut Rng, class: Class, dispatchers: usize, agents: usize) -> Vec<(u64, Fault)> {
     let count = match class {
         Class::Calm => 0,
-        Class::Links | Class::Agents => rng.random_range(1..=4),
+        Class::Stops | Class::Links | Class::Agents => rng.random_range(1..=4),
         Class::All => rng.random_range(1..=5),
     };
     let mut faults: Vec<_> = (0..count).map(|_| (when(rng), fault(rng, class, dispatchers, agents))).collect();
@@ -232,7 +235,7 @@ fn when(rng: &mut Rng) -> u64 {
 
 fn fault(rng: &mut Rng, class: Class, dispatchers: usize, agents: usize) -> Fault {
     let kinds = match class {
-        Class::Calm | Class::Links => 2,
+        Class::Calm | Class::Stops | Class::Links => 2,
         Class::Agents => 4,
         Class::All => 9,
     };
@@ -240,6 +243,7 @@ fn fault(rng: &mut Rng, class: Class, dispatchers: usize, agents: usize) -> Faul
     let away = rng.random_range(0..20_000);
     let long = if rng.random_bool(0.5) { rng.random_range(500..15_000) } else { rng.random_range(15_000..100_000) };
     match rng.random_range(0..kinds) {
+        _ if class == Class::Stops => Fault::StopDispatcher { dispatcher, away },
         0 => Fault::Break { agent },
         1 => Fault::Silence { agent },
         2 => Fault::KillAgent { agent, away },
@@ -252,12 +256,14 @@ fn fault(rng: &mut Rng, class: Class, dispatchers: usize, agents: usize) -> Faul
     }
 }
 
-fn weather(rng: &mut Rng, outputs: usize) -> Vec<(u64, usize, Weather)> {
+fn weather(rng: &mut Rng, class: Class, outputs: usize) -> Vec<(u64, usize, Weather)> {
     let mut all = Vec::new();
     for output in 0..outputs {
         let mut at = 0;
         for _ in 0..rng.random_range(0..=2) {
-            let weather = [Weather::Down, Weather::Mixed, Weather::Slow][rng.random_range(0..3)];
+            // Who stops does not wait for an answer that comes too late.
+            let kinds = if class == Class::Stops { 2 } else { 3 };
+            let weather = [Weather::Down, Weather::Mixed, Weather::Slow][rng.random_range(0..kinds)];
             all.push((at, output, weather));
             at += rng.random_range(1_000..40_000);
         }

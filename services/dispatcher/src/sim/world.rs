@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::agent::Agent;
 use super::holder::{Done, Holder, Signal};
 use super::link::Link;
-use super::nats::{Event, Nats};
+use super::nats::{Consumer, Event, Nats};
 use super::plan::{Class, Fault, Plan};
 use super::witness::Witness;
 
@@ -93,7 +93,7 @@ pub(super) struct World {
     /// When NATS next gives out something by itself.
     nats_wakes_at: Vec<u64>,
     pub(super) trouble_until: u64,
-    /// Two dispatchers attached to one cursor at the same moment: neither knows of the other.
+    /// Two dispatchers attached to one cursor at the same moment, and one let the other go first.
     pub(super) have_raced: bool,
     pub(super) dispatchers: Vec<Dispatcher>,
     pub(super) holders: Vec<Holder>,
@@ -108,13 +108,13 @@ pub(super) struct World {
 /// What happened in schedules.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
-    schedules: [u64; 4],
+    schedules: [u64; 5],
     steps: u64,
     events: u64,
     attempts: u64,
     /// Deliveries that a destination took more than once, by class.
-    doubled: [u64; 4],
-    /// Schedules in which two dispatchers attached to one cursor at the same moment.
+    doubled: [u64; 5],
+    /// Schedules in which two dispatchers attached to one cursor at the same moment, and found it free.
     raced: u64,
     /// Simulated time, in seconds.
     seconds: u64,
@@ -122,7 +122,7 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn add(&mut self, other: &Self) {
-        for class in 0..4 {
+        for class in 0..5 {
             self.schedules[class] += other.schedules[class];
             self.doubled[class] += other.doubled[class];
         }
@@ -136,6 +136,7 @@ impl Seen {
     /// That the schedules were worth playing.
     pub(super) fn check(&self) {
         assert!(self.schedules.iter().all(|count| *count > 0), "{self:?}");
+        assert!(self.raced > 0, "no two dispatchers ever attached at the same moment: {self:?}");
         assert!(self.attempts > self.events, "nothing was tried again: {self:?}");
         assert!(self.doubled[Class::All as usize] > 0, "no crash ever doubled anything: {self:?}");
     }
@@ -381,7 +382,8 @@ impl World {
             return;
         };
         match op {
-            Op::Request { holder, .. } if self.holders[holder].is_gone() => {}
+            // Its subscription is gone, and with it all that it asked for.
+            Op::Request { holder, .. } if !self.holders[holder].hears() => {}
             Op::Request { holder, batch, until } => consumer.request(holder, batch, until),
             Op::Acknowledge(place) => consumer.acknowledge(place),
             Op::GiveBack(place) => consumer.give_back(place),
@@ -439,8 +441,12 @@ impl World {
     }
 
     fn check(&self) -> Result<(), String> {
+        let late: u64 = self.nats.iter().filter_map(|nats| nats.consumer.as_ref()).map(Consumer::late).sum();
+        if self.plan.class <= Class::Stops && late > 0 {
+            return Err(format!("{late} times an event waited for an acknowledgement that nobody could give"));
+        }
         let ids: Vec<EventId> = self.events.iter().map(|event| event.id).collect();
-        self.witnesses.iter().try_for_each(|witness| witness.check(&self.plan, &ids, self.have_raced))
+        self.witnesses.iter().try_for_each(|witness| witness.check(&self.plan, &ids))
     }
 
     fn seen(&self) -> Seen {

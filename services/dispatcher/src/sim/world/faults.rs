@@ -31,7 +31,8 @@ impl World {
             }
             Fault::KillDispatcher { dispatcher, away } => self.kill_dispatcher(dispatcher, away),
             Fault::StopDispatcher { dispatcher, away } => {
-                if !self.dispatchers[dispatcher].is_alive || self.is_frozen(dispatcher) {
+                let one = &self.dispatchers[dispatcher];
+                if !one.is_alive || one.is_stopping || self.is_frozen(dispatcher) {
                     return;
                 }
                 self.dispatchers[dispatcher].is_stopping = true;
