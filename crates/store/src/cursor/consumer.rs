@@ -120,6 +120,8 @@ pub(super) async fn ensure(
     for _ in 0..CREATE_TRIES {
         match create(store, config.clone(), stream).await? {
             Created::New => return Ok(false),
+            // One server alone has it and is there: it has just answered.
+            Created::Existed if store.inner.replicas <= 1 => return Ok(true),
             Created::Existed if is_reachable(store, stream, name).await => return Ok(true),
             Created::Existed | Created::Unanswered => {}
         }
