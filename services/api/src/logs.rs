@@ -25,6 +25,7 @@ pub(crate) mod status;
 mod table;
 
 use std::collections::HashMap;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,14 +41,17 @@ use tracing::{info, warn};
 
 use crate::SetupError;
 use crate::error::{Cause, Error};
-use fold::{Folded, Writer};
+use fold::{Folded, Touched, Writer};
 
 /// How many reads run side by side: each takes a thread, and they share the disk.
 const READERS_MAX: usize = 4;
 /// How many changes a listener may be behind before it is dropped.
 pub(crate) const CHANGES_MAX: usize = 4096;
 /// How many messages are folded in one transaction.
-const BATCH_MAX: usize = 1000;
+const BATCH_MAX: usize = 4000;
+/// How long more is waited for once something was told: a transaction writes whole pages, so that a
+/// few messages together cost little more than one.
+const GATHER_WAIT: Duration = Duration::from_millis(25);
 /// How often rows are looked for that nobody may see any more.
 const SWEEP_EVERY: Duration = Duration::from_secs(20);
 /// How long a reader waits for the picture to be as new as it needs.
@@ -252,22 +256,28 @@ impl Logs {
 
     async fn fold(&self, mut writer: Writer, mut told: mpsc::Receiver<feed::Told>) -> rusqlite::Result<()> {
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        let mut gathered = Vec::new();
         loop {
-            let mut batch = Vec::new();
-            tokio::select! {
+            let batch = tokio::select! {
                 // Something was appended.
-                count = told.recv_many(&mut batch, BATCH_MAX) => if count == 0 { return Ok(()) },
+                is_open = gather(&mut told, &mut gathered) => match is_open {
+                    true => Some(mem::take(&mut gathered)),
+                    false => return Ok(()),
+                },
                 // Time to look for what has to go.
-                _ = sweep.tick() => {}
-            }
+                _ = sweep.tick() => None,
+            };
             let folding = tokio::task::spawn_blocking(move || {
-                let folded = if batch.is_empty() { writer.sweep() } else { writer.fold(batch) };
+                let folded = match batch {
+                    Some(batch) => writer.fold(batch),
+                    None => writer.sweep(),
+                };
                 (writer, folded)
             });
             let Ok((back, folded)) = folding.await else { return Ok(()) };
             writer = back;
             match folded? {
-                Folded::Done { changes, caught_up } => self.say(&writer, changes, caught_up),
+                Folded::Done { touched, caught_up } => self.say(&writer, touched, caught_up)?,
                 Folded::Other => {
                     info!("the streams are others than before; the logs begin anew");
                     return writer.clear();
@@ -276,16 +286,34 @@ impl Logs {
         }
     }
 
-    fn say(&self, writer: &Writer, changes: Vec<Change>, caught_up: usize) {
+    fn say(&self, writer: &Writer, touched: Vec<Touched>, caught_up: usize) -> rusqlite::Result<()> {
         self.inner.progress.send_modify(|progress| {
             progress.positions.clone_from(writer.positions());
             progress.caught_up = caught_up;
         });
-        for change in changes {
-            // Nobody may listen.
-            let _ = self.inner.changes.send(change);
+        // Whoever listens from now on reads what is taken in already.
+        if self.inner.changes.receiver_count() > 0 {
+            for change in writer.changes(touched)? {
+                // Nobody may listen any more.
+                let _ = self.inner.changes.send(change);
+            }
         }
+        Ok(())
     }
+}
+
+/// Adds what is told to a batch that may have begun already. Whether more can come.
+async fn gather(told: &mut mpsc::Receiver<feed::Told>, batch: &mut Vec<feed::Told>) -> bool {
+    if batch.is_empty() && told.recv_many(batch, BATCH_MAX).await == 0 {
+        return false;
+    }
+    tokio::time::sleep(GATHER_WAIT).await;
+    while batch.len() < BATCH_MAX
+        && let Ok(more) = told.try_recv()
+    {
+        batch.push(more);
+    }
+    true
 }
 
 impl Progress {

@@ -4,9 +4,9 @@ use model::fact::{Fact, Next};
 use model::{DeliveryId, GroupId, UnixMs};
 use rusqlite::{Connection, params};
 
-/// How many attempts of a delivery are kept, the newest: one that is attempted for a month must not
-/// fill the file. How many there were in all stands with the delivery.
-pub(crate) const ATTEMPTS_KEPT_MAX: usize = 64;
+/// How many attempts of a delivery are kept of each group, the newest: one that is attempted for a
+/// month must not fill the file. How many there were in all stands with the delivery.
+pub(crate) const ATTEMPTS_KEPT_MAX: u32 = 64;
 
 /// One try at a delivery, as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +40,11 @@ pub(super) fn put(connection: &Connection, delivery: DeliveryId, group: GroupId,
     let mut put =
         connection.prepare_cached("INSERT OR IGNORE INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
     let reason = reason.map_or(0, model::reason::Reason::code);
-    let new =
-        put.execute(params![delivery.0, group.0, attempt, at.0, duration_ms, word, status_code, reason, next_at])?;
-    if new > 0 {
-        let mut cut = connection.prepare_cached(
-            "DELETE FROM attempt WHERE delivery = ?1 AND (\"group\", number) IN (SELECT \"group\", number FROM attempt \
-                 WHERE delivery = ?1 ORDER BY at_ms DESC, number DESC LIMIT -1 OFFSET ?2)",
-        )?;
-        cut.execute(params![delivery.0, ATTEMPTS_KEPT_MAX])?;
+    put.execute(params![delivery.0, group.0, attempt, at.0, duration_ms, word, status_code, reason, next_at])?;
+    if attempt > ATTEMPTS_KEPT_MAX {
+        let mut cut =
+            connection.prepare_cached("DELETE FROM attempt WHERE delivery = ?1 AND \"group\" = ?2 AND number <= ?3")?;
+        cut.execute(params![delivery.0, group.0, attempt - ATTEMPTS_KEPT_MAX])?;
     }
     Ok(())
 }
@@ -112,7 +109,7 @@ mod tests {
     #[test]
     fn the_newest_are_kept_and_twice_is_once() {
         let (_dir, connection, id) = delivery();
-        let last = u32::try_from(ATTEMPTS_KEPT_MAX).unwrap() + 1;
+        let last = ATTEMPTS_KEPT_MAX + 1;
         for number in 1..=last {
             for _ in 0..2 {
                 put(&connection, id, GROUP, &fact(number, Next::RetryAt(UnixMs(9)))).unwrap();

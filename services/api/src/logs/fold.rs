@@ -34,13 +34,20 @@ pub(super) struct Writer {
 pub(super) enum Folded {
     /// It is taken in.
     Done {
-        /// The deliveries that changed.
-        changes: Vec<Change>,
+        /// What changed.
+        touched: Vec<Touched>,
         /// Of how many streams everything was told.
         caught_up: usize,
     },
     /// The streams are not those that the rows tell of.
     Other,
+}
+
+/// A delivery that a message changed, and the message.
+pub(super) struct Touched {
+    key: Key,
+    source: Source,
+    sequence: u64,
 }
 
 /// The key of a delivery.
@@ -90,7 +97,7 @@ impl Writer {
                         if head.meta.withheld {
                             put_fact(&transaction, key, GroupId::API, &rejected(&head), sequence, expires_at)?;
                         }
-                        touched.push((key, source, sequence));
+                        touched.push(Touched { key, source, sequence });
                     }
                 }
                 What::Facts { bucket, output, group, facts } => {
@@ -100,7 +107,7 @@ impl Writer {
                         if expires_at > now {
                             let key = Key { bucket, event: fact.event(), output };
                             put_fact(&transaction, key, group, fact, sequence, expires_at)?;
-                            touched.push((key, source, sequence));
+                            touched.push(Touched { key, source, sequence });
                         }
                     }
                 }
@@ -114,8 +121,7 @@ impl Writer {
             put_position(&transaction, source, self.positions.get(&source).copied().unwrap_or_default())?;
         }
         transaction.commit()?;
-        let changes = self.changes(touched)?;
-        Ok(Folded::Done { changes, caught_up: self.caught_up.len() })
+        Ok(Folded::Done { touched, caught_up: self.caught_up.len() })
     }
 
     /// Deletes rows of events that are not kept any more, and of buckets that are gone.
@@ -130,7 +136,7 @@ impl Writer {
             while self.connection.execute(gone, params![bucket.0, SWEEP_ROWS_MAX])? == SWEEP_ROWS_MAX {}
         }
         self.missing = missing;
-        Ok(Folded::Done { changes: Vec::new(), caught_up: self.caught_up.len() })
+        Ok(Folded::Done { touched: Vec::new(), caught_up: self.caught_up.len() })
     }
 
     /// Forgets everything: all streams are read from their beginning again.
@@ -150,18 +156,18 @@ impl Writer {
     }
 
     /// Each delivery that changed and may be shown, once, where it changed last.
-    fn changes(&self, touched: Vec<(Key, Source, u64)>) -> rusqlite::Result<Vec<Change>> {
+    pub(super) fn changes(&self, touched: Vec<Touched>) -> rusqlite::Result<Vec<Change>> {
         let mut known = self.connection.prepare_cached(
             "SELECT ephemeral FROM log WHERE bucket = ?1 AND event = ?2 AND output = ?3 AND input IS NOT NULL",
         )?;
-        let last: HashMap<Key, usize> = touched.iter().enumerate().map(|(at, (key, ..))| (*key, at)).collect();
+        let last: HashMap<Key, usize> = touched.iter().enumerate().map(|(at, touched)| (touched.key, at)).collect();
         // The batch began with what came before its first message of each stream.
         let mut reached: HashMap<Source, u64> = HashMap::new();
-        for (_, source, sequence) in touched.iter().rev() {
+        for Touched { source, sequence, .. } in touched.iter().rev() {
             reached.insert(*source, sequence - 1);
         }
         let mut changes = Vec::new();
-        for (at, (key, source, sequence)) in touched.into_iter().enumerate() {
+        for (at, Touched { key, source, sequence }) in touched.into_iter().enumerate() {
             reached.insert(source, sequence);
             if last.get(&key) != Some(&at) {
                 continue;

@@ -17,6 +17,12 @@ use super::status::{Endings, Status};
 
 /// The version of the tables: raised with every change to them or to what is put in them.
 const VERSION: u32 = 3;
+/// How much of the file its writer keeps in memory, in KiB: ids are spread over the whole of their
+/// indices, and a page that is not in memory is read and written for each row.
+const CACHE_KIB: i32 = 64 * 1024;
+/// How many pages are written ahead before they are put in their places: many are written again
+/// until then, and need to be put there once.
+const WAL_PAGES: u32 = 10_000;
 /// How long a connection waits for the one that writes.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -117,6 +123,8 @@ fn try_open(path: &Path) -> rusqlite::Result<Option<Connection>> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // Enough for the file to stay whole; what is lost is read again.
     connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     // Attempts go with their delivery.
     connection.pragma_update(None, "foreign_keys", true)?;
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
