@@ -86,7 +86,8 @@ where
     };
     let ended = match sniffed {
         Ok(None) => Ok(()),
-        Ok(Some((Protocol::Http1, stream))) => serve_http1(stream, pulse, peer, app, held, stop).await,
+        // In a box: a connection that speaks HTTP/2, as all idle sessions do, would carry room for it.
+        Ok(Some((Protocol::Http1, stream))) => Box::pin(serve_http1(stream, pulse, peer, app, held, stop)).await,
         Ok(Some((Protocol::Http2, stream))) => serve_http2(stream, &pulse, peer, app, limits, stop).await,
         Err(err) => {
             tracing::debug!(error = %err, "connection ended before its first request");

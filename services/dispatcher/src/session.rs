@@ -69,8 +69,12 @@ pub(crate) enum Line {
     Public(Arc<Attempts>),
 }
 
+/// What there is to say to an agent, or how its session ends. A channel makes room for dozens at
+/// once, of which an idle session needs none: in a box each takes little.
+pub(crate) type Said = Result<Box<ToAgent>, Status>;
+
 /// The messages to an agent.
-pub(crate) type AgentLine = mpsc::Sender<Result<ToAgent, Status>>;
+pub(crate) type AgentLine = mpsc::Sender<Said>;
 
 /// What a session has in flight.
 #[derive(Default)]
@@ -116,7 +120,7 @@ pub(crate) struct Gone;
 /// # Errors
 /// [`Gone`] when the session has ended.
 pub(crate) async fn send(line: &AgentLine, message: Message) -> Result<(), Gone> {
-    line.send(Ok(ToAgent { message: Some(message) })).await.map_err(|_| Gone)
+    line.send(Ok(Box::new(ToAgent { message: Some(message) }))).await.map_err(|_| Gone)
 }
 
 /// The agent reported an attempt that it was not given, or reported one twice.

@@ -1,7 +1,7 @@
 //! Sessions over gRPC.
 
-use std::pin::Pin;
-
+use futures_util::StreamExt;
+use futures_util::stream::Map;
 use proto::v1::agent_server::Agent;
 use proto::v1::{FromAgent, ToAgent};
 use tokio::sync::mpsc;
@@ -9,7 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::open::{admit, open};
-use super::{Peer, UNREAD_MAX};
+use super::{Peer, Said, UNREAD_MAX};
 use crate::hub::Hub;
 
 /// The gRPC service: every call is a session.
@@ -25,7 +25,7 @@ impl Sessions {
 
 #[tonic::async_trait]
 impl Agent for Sessions {
-    type SessionStream = Pin<Box<ReceiverStream<Result<ToAgent, Status>>>>;
+    type SessionStream = Map<ReceiverStream<Said>, fn(Said) -> Result<ToAgent, Status>>;
 
     async fn session(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::SessionStream>, Status> {
         let identity = admit(&self.hub, request.metadata().as_ref()).await?;
@@ -34,6 +34,7 @@ impl Agent for Sessions {
         let (line, outgoing) = mpsc::channel(UNREAD_MAX);
         let served = open(self.hub.clone(), identity, line, inbound, peer).await?;
         self.hub.tasks().spawn(served.run());
-        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
+        let unboxed: fn(Said) -> Result<ToAgent, Status> = |said| said.map(|message| *message);
+        Ok(Response::new(ReceiverStream::new(outgoing).map(unboxed)))
     }
 }

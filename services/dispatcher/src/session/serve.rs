@@ -116,7 +116,7 @@ impl Served {
                     Err(Status::deadline_exceeded("nothing was heard for two heartbeats"))
                 }
                 // The session token is half through its time.
-                () = sleep_until(self.renew_at) => self.renew().await,
+                () = sleep_until(self.renew_at) => Box::pin(self.renew()).await,
                 // The dispatcher is about to stop.
                 () = stop.given() => return self.drain().await,
             };
@@ -145,7 +145,8 @@ impl Served {
     }
 
     async fn bring_up_to_date(&mut self) {
-        self.subscription.bring_up_to_date().await;
+        // In a box, as all that is rare and large: every idle session would carry room for it.
+        Box::pin(self.subscription.bring_up_to_date()).await;
         self.seen.buckets = self.subscription.bucket_names();
         self.hub.presence().session(self.seen.clone());
     }
@@ -196,8 +197,8 @@ impl Served {
     }
 }
 
-fn message(message: Message) -> ToAgent {
-    ToAgent { message: Some(message) }
+fn message(message: Message) -> Box<ToAgent> {
+    Box::new(ToAgent { message: Some(message) })
 }
 
 fn session_token((token, expires_at): (String, UnixMs)) -> v1::SessionToken {

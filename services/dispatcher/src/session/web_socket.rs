@@ -8,7 +8,7 @@ use http::header::{SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use prost::Message as _;
 use proto::MESSAGE_BYTES_MAX;
-use proto::v1::{FromAgent, ToAgent};
+use proto::v1::FromAgent;
 use proto::web_socket::{SUB_PROTOCOL, close};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 
 use super::open::{admit, open};
 use super::serve::LAST_WORD_WAIT;
-use super::{Peer, UNREAD_MAX};
+use super::{Peer, Said, UNREAD_MAX};
 use crate::gate::Identity;
 use crate::hub::Hub;
 use crate::web_socket::{Socket, Upgrade, asks_for, refusal, upgrade_required};
@@ -30,9 +30,6 @@ use crate::web_socket::{Socket, Upgrade, asks_for, refusal, upgrade_required};
 const UNHEARD_MAX: usize = 1;
 /// How much is read or written at once, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
-
-/// What there is to say, or how the session ends.
-type Said = Result<ToAgent, Status>;
 
 /// Answers a request for a session, and serves what becomes of it.
 pub(crate) async fn upgrade<B>(hub: &Hub, mut request: Request<B>) -> Response<String> {

@@ -18,7 +18,7 @@ use super::nats::millis;
 use super::world::{What, World};
 use crate::DRAIN_MAX;
 use crate::courier::ToCourier;
-use crate::session::{HEARTBEAT, Line, Session};
+use crate::session::{HEARTBEAT, Line, Said, Session};
 
 /// How many messages wait for an agent that does not read.
 const UNREAD_MAX: usize = 8;
@@ -28,7 +28,7 @@ pub(super) struct Link {
     pub(super) dispatcher: usize,
     pub(super) agent: usize,
     session: Arc<Session>,
-    line: mpsc::Receiver<Result<v1::ToAgent, Status>>,
+    line: mpsc::Receiver<Said>,
     state: State,
     pub(super) reports: mpsc::UnboundedReceiver<Report>,
     reports_tx: mpsc::UnboundedSender<Report>,
@@ -91,7 +91,7 @@ impl World {
             return;
         }
         if let Ok(Ok(message)) = one.line.try_recv() {
-            self.send_down(link, Some(message));
+            self.send_down(link, Some(*message));
         }
     }
 
