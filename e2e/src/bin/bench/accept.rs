@@ -11,6 +11,10 @@ use crate::load::Until;
 use crate::rates::ms;
 use crate::traffic::{Shape, Traffic};
 
+/// Over how many buckets webhooks are spread: so many that they load the streams nearly as evenly as the
+/// yardstick's messages do.
+pub(crate) const BUCKETS: usize = 512;
+
 /// What was measured.
 pub(crate) struct Accept {
     /// Accepted in a second, as fast as they were answered.
@@ -40,10 +44,10 @@ pub(crate) async fn cluster(args: &Args) -> anyhow::Result<Accept> {
 async fn accept(args: &Args, server: &Server, log: &Log, name: &str) -> anyhow::Result<Accept> {
     let api = server.api()?;
     let mut traffic = Traffic::new(server.address())?;
-    for number in 0..args.buckets {
+    for number in 0..BUCKETS {
         traffic.buckets.push(api.make_bucket(&format!("bucket-{number}"), json!({})).await?);
     }
-    let shape = Shape { body_bytes: args.body_bytes, connections: args.connections, buckets: args.buckets };
+    let shape = Shape { body_bytes: args.body_bytes, connections: args.connections, buckets: BUCKETS };
     let sent = traffic.send(Until::Over(args.span()), &shape).await?;
     ensure!(sent.failed == 0, "{} webhooks were not accepted", sent.failed);
     let mut kept = 0;

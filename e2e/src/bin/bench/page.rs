@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use e2e::machine::Machine;
 use e2e::nats::Durability;
 
-use crate::accept::Accept;
+use crate::accept::{self, Accept};
 use crate::args::Args;
 use crate::bodies::Bodies;
 use crate::buckets::Buckets;
@@ -129,9 +129,10 @@ impl Page {
         writeln!(out, "## Beside the yardsticks\n")?;
         writeln!(
             out,
-            "The same machine in the same run: JetStream alone over 16 streams, and the relay with buckets that have no"
+            "The same machine in the same run: JetStream alone over 16 streams, and the relay with {} buckets",
+            accept::BUCKETS
         )?;
-        writeln!(out, "outputs, so that nothing is delivered.\n")?;
+        writeln!(out, "that have no outputs, so that nothing is delivered.\n")?;
         writeln!(out, "| durability | JetStream | p50 at 1,000/s | p99 | accepted by the relay | share | lost |")?;
         writeln!(out, "|---|---|---|---|---|---|---|")?;
         for (name, Yardstick { rate_max, at_rate }, accept) in all {
@@ -204,16 +205,16 @@ impl Page {
         let Some(first) = self.growth.first() else { return Ok(()) };
         writeln!(
             out,
-            "## What a delivery costs\n\nProcessor time of each process for one delivery at 500 deliveries/s, durability always.\n"
+            "## What a delivery costs\n\nProcessor time of each process for one delivery, durability always.\n"
         )?;
         let names: Vec<_> = first.costs.each.iter().map(|(name, _)| *name).collect();
-        writeln!(out, "| | {} | all | ratio | p50 | p99 | lost |", names.join(" | "))?;
-        writeln!(out, "|---{}|---|---|---|---|---|", "|---".repeat(names.len()))?;
-        for Growth { size, costs } in &self.growth {
+        writeln!(out, "| | deliveries | {} | all | ratio | p50 | p99 | lost |", names.join(" | "))?;
+        writeln!(out, "|---|---{}|---|---|---|---|---|", "|---".repeat(names.len()))?;
+        for Growth { size, rate, costs } in &self.growth {
             let each: Vec<_> = costs.each.iter().map(|(_, time)| format!("{:.0} µs", micros(*time))).collect();
             writeln!(
                 out,
-                "| buckets {}, outputs {}, agents {} | {} | {:.0} µs | {:.2} | {:.2} ms | {:.2} ms | {} |",
+                "| buckets {}, outputs {}, agents {} | {rate:.0}/s | {} | {:.0} µs | {:.2} | {:.2} ms | {:.2} ms | {} |",
                 size.buckets,
                 size.outputs,
                 size.agents,
