@@ -161,7 +161,8 @@ where
     pulse.busy();
     let service = service_fn(move |request: Request<Incoming>| {
         let app = app.clone();
-        async move { Ok::<_, Infallible>(answer(&app, request, None, peer).await.map(Taken::new)) }
+        // In a box, which goes once there is an answer: the streams of sessions last.
+        async move { Ok::<_, Infallible>(Box::pin(answer(&app, request, None, peer)).await.map(Taken::new)) }
     });
     let streams = Streams::new(limits.write_stall_max);
     let connection = http2::Builder::new(streams.clone())
