@@ -12,7 +12,6 @@ use proto::v1;
 use proto::v1::from_agent::Message as FromAgentMessage;
 use proto::v1::to_agent::Message as ToAgentMessage;
 use tokio::sync::mpsc;
-use tonic::Status;
 
 use super::nats::millis;
 use super::world::{What, World};
