@@ -3,8 +3,9 @@
 //! The cast: `pull` asks NATS for events and reads what it says. `consumer` creates a cursor's
 //! consumer and finds out whether another process works with it; `entry` is how one comes among those
 //! that do. A [`Cursor`] asks for events and gives them out, less those that the facts say have ended;
-//! what it knows and decides stands in its [`Position`]. When its consumer is lost (NATS restarted, nobody pulled for long), it makes a new one
-//! that begins early enough, and folds the facts again: the facts decide what was sent.
+//! what it knows and decides stands in its [`Position`]. When its consumer is lost (NATS restarted,
+//! nobody pulled for long), it makes a new one that begins early enough, and folds the facts again: the
+//! facts decide what was sent.
 //!
 //! Not needed for correctness: the consumer's own position. It saves reading the window again.
 
