@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use store::keyring::Scope;
 use tracing::{error, warn};
 
 use crate::limits::REQUEST_BYTES_MAX;
@@ -109,6 +110,10 @@ impl From<store::Error> for Error {
             store::Error::Unavailable { .. } => Self::Unavailable(Some(error)),
             store::Error::Conflict => Self::Contended,
             store::Error::Exists => Self::Precondition("exists already".to_owned()),
+            // The key of a bucket is destroyed with it, and that may be seen before the rest.
+            store::Error::NoKey { ref scope } if matches!(scope.parse(), Ok(Scope::Bucket(_))) => {
+                Self::NotFound("bucket")
+            }
             store::Error::Sealed { .. }
             | store::Error::NoKey { .. }
             | store::Error::KeyringLost

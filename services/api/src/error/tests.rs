@@ -57,4 +57,7 @@ fn errors_of_the_store_are_what_callers_can_do_about_them() {
     assert_eq!(unavailable.for_operator(), "create a record: the store is not available: timed out");
     assert_eq!(Error::from(store::Error::Conflict).status(), StatusCode::CONFLICT);
     assert_eq!(Error::from(store::Error::Exists).status(), StatusCode::PRECONDITION_FAILED);
+    let no_key = |scope: Scope| Error::from(store::Error::NoKey { scope: scope.to_string() }).status();
+    assert_eq!(no_key(Scope::Bucket(model::BucketId(uuid::Uuid::nil()))), StatusCode::NOT_FOUND);
+    assert_eq!(no_key(Scope::System), StatusCode::INTERNAL_SERVER_ERROR);
 }
