@@ -12,7 +12,7 @@ use e2e::{World, story};
 use model::fact::{Ending, Fact};
 use model::request::Request;
 use model::{BucketId, EventId, GroupId, InputId, OutputId, UnixMs};
-use store::cursor::{ACK_WAIT, Cursor, UNACKED_MAX};
+use store::cursor::{ACK_WAIT, Cursor, Receipt, UNACKED_MAX};
 use store::event::{Meta, Target};
 use store::fact::CursorKey;
 use store::keyring::Scope;
@@ -30,9 +30,7 @@ const VISITS: usize = 50;
 async fn what_was_sent_is_known_however_long_nobody_came() {
     story(async |world: &World| {
         let nats = world.nats().await?;
-        let store = open(nats.access()).await?;
-        let bucket = BucketId(Uuid::new_v4());
-        store.keyring().ensure(Scope::Bucket(bucket)).await?;
+        let (store, bucket) = open(nats.access()).await?;
         let [sent, unsent] = [append(&store, bucket).await?, append(&store, bucket).await?];
         for hours in [0, 1, 24] {
             // A cursor of its own each time: one whose consumer was forgotten meanwhile.
@@ -53,9 +51,7 @@ async fn what_was_sent_is_known_however_long_nobody_came() {
 async fn what_is_given_to_one_that_leaves_comes_to_another_at_once() {
     story(async |world: &World| {
         let nats = world.nats().await?;
-        let store = open(nats.access()).await?;
-        let bucket = BucketId(Uuid::new_v4());
-        store.keyring().ensure(Scope::Bucket(bucket)).await?;
+        let (store, bucket) = open(nats.access()).await?;
         let key = CursorKey { bucket, output: OutputId(Uuid::new_v4()), group: GroupId::PUBLIC, ephemeral: false };
         let mut events = vec![append(&store, bucket).await?];
         let now = events[0].received_at();
@@ -112,8 +108,7 @@ async fn due(store: &Store, key: CursorKey, now: UnixMs) -> Result<Vec<EventId>>
             receipts.extend(pulled.receipt);
         }
     }
-    let unheard = cursor.stop_asking().await;
-    cursor.release(receipts.into_iter().chain(unheard)).await;
+    leave(cursor, receipts).await;
     Ok(events)
 }
 
@@ -126,9 +121,14 @@ async fn visit(store: &Store, key: CursorKey, now: UnixMs) -> Result<()> {
         let happened = cursor.happens().await;
         receipts.extend(cursor.take(happened, now).await?.and_then(|pulled| pulled.receipt));
     }
+    leave(cursor, receipts).await;
+    Ok(())
+}
+
+/// Leaves a cursor with everything undone that was given to it.
+async fn leave(mut cursor: Cursor, receipts: Vec<Receipt>) {
     let unheard = cursor.stop_asking().await;
     cursor.release(receipts.into_iter().chain(unheard)).await;
-    Ok(())
 }
 
 /// Answers others who ask about a cursor.
@@ -146,7 +146,8 @@ async fn append(store: &Store, bucket: BucketId) -> Result<EventId> {
     Ok(event)
 }
 
-async fn open(access: &Access) -> Result<Store> {
+/// A store of its own, with a bucket.
+async fn open(access: &Access) -> Result<(Store, BucketId)> {
     let options = Options {
         credentials: Some((access.user.clone(), Secret::from(access.password.clone()))),
         ..Options::new(access.urls())
@@ -155,5 +156,7 @@ async fn open(access: &Access) -> Result<Store> {
     let (store, driver) =
         Store::open(options, masters, &Stop::new(), |_| {}).await.context("the store was given up")?;
     tokio::spawn(async move { Box::pin(driver.run(&Stop::new())).await });
-    Ok(store)
+    let bucket = BucketId(Uuid::new_v4());
+    store.keyring().ensure(Scope::Bucket(bucket)).await?;
+    Ok((store, bucket))
 }

@@ -302,12 +302,15 @@ impl Logs {
     }
 }
 
-/// Adds what is told to a batch that may have begun already. Whether more can come.
+/// Adds what is told to a batch that may have begun already; a full one is not kept waiting. Whether
+/// more can come.
 async fn gather(told: &mut mpsc::Receiver<feed::Told>, batch: &mut Vec<feed::Told>) -> bool {
     if batch.is_empty() && told.recv_many(batch, BATCH_MAX).await == 0 {
         return false;
     }
-    tokio::time::sleep(GATHER_WAIT).await;
+    if batch.len() < BATCH_MAX {
+        tokio::time::sleep(GATHER_WAIT).await;
+    }
     while batch.len() < BATCH_MAX
         && let Ok(more) = told.try_recv()
     {

@@ -120,7 +120,12 @@ pub(crate) struct Gone;
 /// # Errors
 /// [`Gone`] when the session has ended.
 pub(crate) async fn send(line: &AgentLine, message: Message) -> Result<(), Gone> {
-    line.send(Ok(Box::new(ToAgent { message: Some(message) }))).await.map_err(|_| Gone)
+    line.send(said(message)).await.map_err(|_| Gone)
+}
+
+/// A message as it goes to an agent.
+pub(crate) fn said(message: Message) -> Said {
+    Ok(Box::new(ToAgent { message: Some(message) }))
 }
 
 /// The agent reported an attempt that it was not given, or reported one twice.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use model::UnixMs;
 use proto::v1::to_agent::Message;
-use proto::v1::{self, FromAgent, ToAgent};
+use proto::v1::{self, FromAgent};
 use store::directory::Key;
 use store::presence::SessionSeen;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -17,7 +17,7 @@ use tracing::{debug, info};
 
 use super::open::Inbound;
 use super::subscription::Subscription;
-use super::{AgentLine, HEARTBEAT, Session, send};
+use super::{AgentLine, HEARTBEAT, Session, said, send};
 use crate::gate::{self, Identity};
 use crate::hub::Hub;
 use crate::{DRAIN_MAX, clock};
@@ -161,7 +161,7 @@ impl Served {
 
     fn beat(&self) -> Result<(), Status> {
         // When the queue to the agent is full it hears from us anyway, once it reads.
-        let _ = self.line.try_send(Ok(message(Message::Heartbeat(v1::Heartbeat {}))));
+        let _ = self.line.try_send(said(Message::Heartbeat(v1::Heartbeat {})));
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Served {
             Some((token, expires_at)) => {
                 self.renew_at = half_way(expires_at);
                 let renewed = Message::SessionToken(session_token((token, expires_at)));
-                let _ = self.line.try_send(Ok(message(renewed)));
+                let _ = self.line.try_send(said(renewed));
             }
             None => {
                 debug!(session = %self.session.id(), "no new session token could be had");
@@ -195,10 +195,6 @@ impl Served {
         }
         Status::unavailable("this dispatcher is about to stop")
     }
-}
-
-fn message(message: Message) -> Box<ToAgent> {
-    Box::new(ToAgent { message: Some(message) })
 }
 
 fn session_token((token, expires_at): (String, UnixMs)) -> v1::SessionToken {

@@ -1,5 +1,6 @@
 //! What is left of a courier when its decisions are taken away: it asks, waits, and does.
 
+mod entry;
 mod handing;
 
 use std::collections::{HashMap, VecDeque};
@@ -186,65 +187,6 @@ impl World {
         self.turn(holder);
     }
 
-    /// Asks whether others hold the cursor, and who does hears of it.
-    fn attach(&mut self, holder: usize) {
-        while let Ok(told) = self.holders[holder].rx.try_recv() {
-            self.hear(holder, told);
-        }
-        let output = self.holders[holder].output;
-        self.holders[holder].phase = Phase::Asking;
-        self.holders[holder].is_second = false;
-        let is_held = self.tell_holders(holder, output);
-        let after = if is_held { self.few() } else { self.short() };
-        self.at(after, What::Done(holder, Done::Asked { is_held }));
-    }
-
-    /// Listens for others who ask, and says that it found the cursor free, unless another was first.
-    fn listen(&mut self, holder: usize, is_held: bool) {
-        let output = self.holders[holder].output;
-        if is_held && self.is_answered_later(holder) {
-            let after = 1 + self.short();
-            return self.at(after, What::Done(holder, Done::Asked { is_held }));
-        }
-        if !is_held && self.holders[holder].is_second {
-            self.say(|| format!("courier {holder} was not the first, and asks again"));
-            self.have_raced = true;
-            return self.attach(holder);
-        }
-        self.holders[holder].phase = Phase::Attaching;
-        if !is_held {
-            for other in &mut self.holders {
-                other.is_second |= other.output == output && other.phase == Phase::Asking;
-            }
-        }
-        let after = self.few();
-        self.at(after, What::Done(holder, Done::Attached { is_held }));
-    }
-
-    /// Whether those who are there all attach just now, and answer then. One that is stopped or cut
-    /// off is not waited for.
-    fn is_answered_later(&self, asks: usize) -> bool {
-        let there = |at: &usize| {
-            let other = &self.holders[*at];
-            *at != asks && other.output == self.holders[asks].output && other.listens()
-        };
-        let mut there = (0..self.holders.len()).filter(there).peekable();
-        there.peek().is_some()
-            && there
-                .all(|at| self.holders[at].phase == Phase::Attaching && !self.is_frozen(self.holders[at].dispatcher))
-    }
-
-    /// Whoever listens for the cursor is told that another attaches.
-    fn tell_holders(&mut self, asks: usize, output: usize) -> bool {
-        let others: Vec<usize> = (0..self.holders.len())
-            .filter(|other| *other != asks && self.holders[*other].output == output && self.holders[*other].listens())
-            .collect();
-        for other in &others {
-            self.signal(*other, Signal::Attaches);
-        }
-        !others.is_empty()
-    }
-
     /// NATS says something to a courier.
     pub(super) fn signal(&mut self, holder: usize, signal: Signal) {
         let at = (self.now + self.short()).max(self.holders[holder].last_signal_at + 1);
@@ -355,7 +297,7 @@ impl World {
         self.say(|| format!("courier {holder} of output {output} {done:?}, reset {is_taken_over}"));
         self.adopt(holder);
         if let Done::Attached { .. } = done
-            && self.tell_holders(holder, output)
+            && self.tell_holders(holder)
         {
             // Who hears of it answers.
             self.signal(holder, Signal::Attaches);

@@ -11,7 +11,7 @@ use super::super::world::{What, World};
 use super::Done;
 use crate::courier::{Handed, Handing};
 use crate::delivery::{Next, NotHanded, in_turn, message};
-use crate::session::Line;
+use crate::session::{Line, said};
 
 impl World {
     /// The future of a hand-over is at its end, or waits for the agent to read.
@@ -61,7 +61,7 @@ impl World {
         let (number, span, due, output) = (*number, span.clone(), due.clone(), output.clone());
         let next = Next { number, span, due, output };
         let delivery = ToAgentMessage::Delivery(message(next, request, 0));
-        match line.try_send(Ok(Box::new(proto::v1::ToAgent { message: Some(delivery) }))) {
+        match line.try_send(said(delivery)) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => return Err(NotHanded::Later(store::Error::Exists)),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(NotHanded::SessionGone),

@@ -1,0 +1,68 @@
+//! How a courier comes among those that work with a cursor, step by step, as the store does it.
+
+use super::super::world::{What, World};
+use super::{Done, Phase, Signal};
+
+impl World {
+    /// Asks whether others hold the cursor, and who does hears of it.
+    pub(super) fn attach(&mut self, holder: usize) {
+        while let Ok(told) = self.holders[holder].rx.try_recv() {
+            self.hear(holder, told);
+        }
+        self.holders[holder].phase = Phase::Asking;
+        self.holders[holder].is_second = false;
+        let is_held = self.tell_holders(holder);
+        let after = if is_held { self.few() } else { self.short() };
+        self.at(after, What::Done(holder, Done::Asked { is_held }));
+    }
+
+    /// Listens for others who ask, and says that it found the cursor free, unless another was first.
+    pub(super) fn listen(&mut self, holder: usize, is_held: bool) {
+        let output = self.holders[holder].output;
+        if is_held && self.is_answered_later(holder) {
+            let after = 1 + self.short();
+            return self.at(after, What::Done(holder, Done::Asked { is_held }));
+        }
+        if !is_held && self.holders[holder].is_second {
+            self.say(|| format!("courier {holder} was not the first, and asks again"));
+            self.have_raced = true;
+            return self.attach(holder);
+        }
+        self.holders[holder].phase = Phase::Attaching;
+        if !is_held {
+            for other in &mut self.holders {
+                other.is_second |= other.output == output && other.phase == Phase::Asking;
+            }
+        }
+        let after = self.few();
+        self.at(after, What::Done(holder, Done::Attached { is_held }));
+    }
+
+    /// Whether those who are there all attach just now, and answer then. One that is stopped or cut
+    /// off is not waited for.
+    fn is_answered_later(&self, asks: usize) -> bool {
+        let there = self.there(asks);
+        let answers_later =
+            |at: &usize| self.holders[*at].phase == Phase::Attaching && !self.is_frozen(self.holders[*at].dispatcher);
+        !there.is_empty() && there.iter().all(answers_later)
+    }
+
+    /// Whoever listens for the cursor is told that another attaches.
+    pub(super) fn tell_holders(&mut self, asks: usize) -> bool {
+        let there = self.there(asks);
+        for other in &there {
+            self.signal(*other, Signal::Attaches);
+        }
+        !there.is_empty()
+    }
+
+    /// The others who listen for the cursor.
+    fn there(&self, asks: usize) -> Vec<usize> {
+        let output = self.holders[asks].output;
+        let is_there = |at: &usize| {
+            let other = &self.holders[*at];
+            *at != asks && other.output == output && other.listens()
+        };
+        (0..self.holders.len()).filter(is_there).collect()
+    }
+}
