@@ -61,6 +61,24 @@ impl Log {
         Ok(count)
     }
 
+    /// How many events of a bucket the servers that lead their streams can read: those that are on disk
+    /// and not damaged.
+    ///
+    /// # Errors
+    /// When NATS does not answer.
+    pub async fn readable_events(&self, bucket: BucketId) -> anyhow::Result<usize> {
+        let ending = format!(".{}", bucket.0.simple());
+        let mut count = 0;
+        for stream in self.streams("EVENT_").await? {
+            let state = &stream.cached_info().state;
+            for sequence in state.first_sequence..=state.last_sequence {
+                let Ok(message) = stream.get_raw_message(sequence).await else { continue };
+                count += usize::from(message.subject.ends_with(&ending));
+            }
+        }
+        Ok(count)
+    }
+
     /// Has the log lose the last event of a bucket, as a broken disk might.
     ///
     /// # Errors

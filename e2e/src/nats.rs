@@ -1,5 +1,6 @@
 //! A `nats-server` that a test can kill and start again on the same store and port.
 
+pub mod blocks;
 pub mod cluster;
 pub mod routes;
 
@@ -14,6 +15,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use crate::netns::Namespace;
 use crate::process::{Process, send};
 use crate::programs;
 use crate::wait::{holds, until};
@@ -91,6 +93,8 @@ pub struct Nats {
     address: SocketAddr,
     access: Access,
     process: Process,
+    /// The machine that it runs on, if that is not this one.
+    machine: Option<Namespace>,
 }
 
 impl AsRef<Access> for Nats {
@@ -107,13 +111,13 @@ impl Nats {
     pub(crate) async fn start(dir: PathBuf, logs: PathBuf, durability: Durability) -> anyhow::Result<Self> {
         fs::create_dir_all(&dir)?;
         let password = uuid::Uuid::new_v4().simple().to_string();
-        write_config(&dir, "-1", &password, durability, None, None)?;
-        let process = spawn(&dir, &logs)?;
+        write_config(&dir, "127.0.0.1:-1", &password, durability, None, None)?;
+        let process = spawn(&dir, &logs, None)?;
         let port = until("nats-server has a port", async || Ok(port_in(&dir))).await?;
         let address = ([127, 0, 0, 1], port).into();
         let access = Access { addresses: vec![address], user: USER.to_owned(), password };
         until_answers(address).await?;
-        Ok(Self { dir, logs, durability, membership: None, room_bytes: None, address, access, process })
+        Ok(Self { dir, logs, durability, membership: None, room_bytes: None, address, access, process, machine: None })
     }
 
     /// How to reach it; stays the same over restarts.
@@ -153,13 +157,13 @@ impl Nats {
         // A power cut may have taken the directory away.
         fs::create_dir_all(&self.dir)?;
         self.write_config()?;
-        self.process = spawn(&self.dir, &self.logs)?;
+        self.process = spawn(&self.dir, &self.logs, self.machine.as_ref())?;
         Ok(())
     }
 
     fn write_config(&self) -> anyhow::Result<()> {
-        let (port, password) = (self.address.port().to_string(), &self.access.password);
-        write_config(&self.dir, &port, password, self.durability, self.membership.as_deref(), self.room_bytes)
+        let (listen, password) = (self.address.to_string(), &self.access.password);
+        write_config(&self.dir, &listen, password, self.durability, self.membership.as_deref(), self.room_bytes)
     }
 
     /// Gives it room for so many bytes from its next start on.
@@ -187,6 +191,11 @@ impl Nats {
         Ok(account.storage)
     }
 
+    /// The machine that it runs on, if that is not this one.
+    pub fn machine(&self) -> Option<&Namespace> {
+        self.machine.as_ref()
+    }
+
     /// Its process.
     pub fn process(&self) -> &Process {
         &self.process
@@ -200,14 +209,14 @@ impl Nats {
 
 fn write_config(
     dir: &Path,
-    port: &str,
+    listen: &str,
     password: &str,
     durability: Durability,
     membership: Option<&str>,
     room_bytes: Option<u64>,
 ) -> anyhow::Result<()> {
     let text = format!(
-        r#"listen: "127.0.0.1:{port}"
+        r#"listen: "{listen}"
 ports_file_dir: "{dir}"
 authorization {{ user: "{USER}", password: "{password}" }}
 max_payload: 2MB
@@ -223,8 +232,9 @@ jetstream {{ store_dir: "{dir}/store", sync_interval: {sync}, max_memory_store: 
     fs::write(dir.join("nats.conf"), text).context("write nats.conf")
 }
 
-fn spawn(dir: &Path, logs: &Path) -> anyhow::Result<Process> {
-    let mut command = Command::new(programs::nats_server()?);
+fn spawn(dir: &Path, logs: &Path, machine: Option<&Namespace>) -> anyhow::Result<Process> {
+    let program = programs::nats_server()?;
+    let mut command = machine.map_or_else(|| Command::new(&program), |machine| machine.command(&program));
     command.arg("--config").arg(dir.join("nats.conf"));
     Process::start("nats-server", command, logs)
 }

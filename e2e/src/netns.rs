@@ -1,5 +1,5 @@
-//! A network of a test's own, for root: a namespace with a cable to this machine, which can be made
-//! narrow, or pulled.
+//! Networks of a test's own, for root: a namespace with a cable to this machine or to a bridge, which
+//! can be made narrow, or pulled.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -14,6 +14,15 @@ pub struct Namespace {
     /// Our end of the cable.
     cable: String,
     host: Ipv4Addr,
+    address: Ipv4Addr,
+}
+
+/// What several namespaces are cabled to, so that they reach each other and this machine. It goes
+/// when this is dropped.
+#[derive(Debug)]
+pub struct Bridge {
+    name: String,
+    host: Ipv4Addr,
 }
 
 impl Namespace {
@@ -22,21 +31,29 @@ impl Namespace {
     /// # Errors
     /// When it cannot be made, as by anyone but root, or where iproute2 is missing.
     pub fn make() -> anyhow::Result<Self> {
-        let random = uuid::Uuid::new_v4();
-        let [.., third, fourth] = *random.as_bytes();
-        let short: String = random.simple().to_string().chars().take(8).collect();
-        // Of the block for benchmarks (RFC 2544): no machine's own network is there.
-        let [host, guest] = [1, 2].map(|last| Ipv4Addr::new(198, 18 + (third & 1), fourth, last));
-        let namespace = Self { name: format!("relay-{short}"), cable: format!("r{short}"), host };
+        let host = network();
+        let namespace = Self::cabled(host, beside(host, 1))?;
+        ip(&["addr", "add", &format!("{host}/24"), "dev", &namespace.cable])?;
+        Ok(namespace)
+    }
+
+    /// One with this address, its cable not yet plugged in on our side.
+    fn cabled(host: Ipv4Addr, address: Ipv4Addr) -> anyhow::Result<Self> {
+        let short = short();
+        let namespace = Self { name: format!("relay-{short}"), cable: format!("r{short}"), host, address };
         let (name, cable) = (namespace.name.as_str(), namespace.cable.as_str());
         ip(&["netns", "add", name])?;
         ip(&["link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name])?;
-        ip(&["addr", "add", &format!("{host}/24"), "dev", cable])?;
         ip(&["link", "set", cable, "up"])?;
-        ip(&["-n", name, "addr", "add", &format!("{guest}/24"), "dev", "eth0"])?;
+        ip(&["-n", name, "addr", "add", &format!("{address}/24"), "dev", "eth0"])?;
         ip(&["-n", name, "link", "set", "eth0", "up"])?;
         ip(&["-n", name, "link", "set", "lo", "up"])?;
         Ok(namespace)
+    }
+
+    /// Where it is reached.
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
     }
 
     /// Where those inside reach this machine.
@@ -78,12 +95,62 @@ impl Namespace {
     }
 }
 
+impl Bridge {
+    /// One with nothing at it yet.
+    ///
+    /// # Errors
+    /// When it cannot be made, as by anyone but root, or where iproute2 is missing.
+    pub fn make() -> anyhow::Result<Self> {
+        let bridge = Self { name: format!("b{}", short()), host: network() };
+        let name = bridge.name.as_str();
+        ip(&["link", "add", name, "type", "bridge"])?;
+        ip(&["addr", "add", &format!("{}/24", bridge.host), "dev", name])?;
+        ip(&["link", "set", name, "up"])?;
+        Ok(bridge)
+    }
+
+    /// A namespace cabled to it, the `number`th, from 0.
+    ///
+    /// # Errors
+    /// Those of ip(8), as where this number is taken.
+    pub fn namespace(&self, number: u8) -> anyhow::Result<Namespace> {
+        let namespace = Namespace::cabled(self.host, beside(self.host, number.saturating_add(1)))?;
+        ip(&["link", "set", &namespace.cable, "master", &self.name])?;
+        Ok(namespace)
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        // There is nobody to tell what did not go.
+        let _ = ip(&["link", "delete", &self.name]);
+    }
+}
+
 impl Drop for Namespace {
     fn drop(&mut self) {
         // The cable goes with its other end; there is nobody to tell what did not go.
         let _ = ip(&["link", "delete", &self.cable]);
         let _ = ip(&["netns", "delete", &self.name]);
     }
+}
+
+/// Our own address in a network of 256, of the block for benchmarks (RFC 2544): no machine's own
+/// network is there.
+fn network() -> Ipv4Addr {
+    let [.., third, fourth] = *uuid::Uuid::new_v4().as_bytes();
+    Ipv4Addr::new(198, 18 + (third & 1), fourth, 1)
+}
+
+/// An address so many after another one.
+fn beside(address: Ipv4Addr, many: u8) -> Ipv4Addr {
+    let [first, second, third, last] = address.octets();
+    Ipv4Addr::new(first, second, third, last.saturating_add(many))
+}
+
+/// What no other network device is called.
+fn short() -> String {
+    uuid::Uuid::new_v4().simple().to_string().chars().take(8).collect()
 }
 
 fn ip(args: &[&str]) -> anyhow::Result<()> {

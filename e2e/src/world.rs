@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::api::{Api, Token};
-use crate::nats::cluster::Cluster;
+use crate::nats::cluster::{Cluster, SERVERS};
 use crate::nats::{Access, Durability};
+use crate::netns::Namespace;
 use crate::report::say;
 use crate::{Caller, Log, Nats, Rights, Server, agent, process, server};
 
@@ -142,6 +143,14 @@ impl World {
     /// When one does not start.
     pub async fn cluster_in(&self, dir: &Path, durability: Durability) -> anyhow::Result<Cluster> {
         Cluster::start(dir, &self.logs(), durability).await
+    }
+
+    /// Starts three NATS servers, each on a machine of its own; their files are here.
+    ///
+    /// # Errors
+    /// When one does not start.
+    pub async fn cluster_apart(&self, machines: [Namespace; SERVERS]) -> anyhow::Result<Cluster> {
+        Cluster::start_apart(machines, self.dir.path(), &self.logs(), Durability::Always).await
     }
 
     /// Starts a NATS with the configuration that is shipped.

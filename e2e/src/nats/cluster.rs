@@ -11,10 +11,15 @@ use model::OutputId;
 
 use super::routes::Routes;
 use super::{Access, Durability, Nats, USER, spawn, until_answers, write_config};
+use crate::netns::Namespace;
 use crate::wait::{holds, until};
 
 /// How many servers there are.
 pub const SERVERS: usize = 3;
+
+/// The ports of servers that have a machine each: of the first one for clients, and for the others.
+const CLIENT_PORT: u16 = 4222;
+const ROUTE_PORT: u16 = 6222;
 
 /// A cluster of a test's own. Everything in it has a copy on each server.
 #[derive(Debug)]
@@ -22,6 +27,14 @@ pub struct Cluster {
     nodes: Vec<Nats>,
     access: Access,
     routes: Routes,
+}
+
+/// A server that is to be one of three.
+struct Member {
+    address: SocketAddr,
+    /// What makes it one, in its configuration.
+    membership: String,
+    machine: Option<Namespace>,
 }
 
 impl AsRef<Access> for Cluster {
@@ -38,24 +51,59 @@ impl Cluster {
     /// When there is no `nats-server`, or one does not start.
     pub(crate) async fn start(dir: &Path, logs: &Path, durability: Durability) -> anyhow::Result<Self> {
         let [clients, routes] = [addresses()?, addresses()?];
-        let password = uuid::Uuid::new_v4().simple().to_string();
-        let access = Access { addresses: clients.clone(), user: USER.to_owned(), password };
         let wires = Routes::between(&routes).await?;
+        let members = clients.into_iter().zip(&routes).enumerate().map(|(number, (address, route))| {
+            // What a server would tell the others of itself leads nowhere: they are found through the wires alone.
+            let rest = r#", advertise: "127.0.0.1:9""#;
+            Member { address, membership: membership(number, *route, wires.of(number), rest), machine: None }
+        });
+        Self::of(members.collect(), wires, dir, logs, durability).await
+    }
+
+    /// The same with each server on a machine of its own, which reach each other and this one.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub(crate) async fn start_apart(
+        machines: [Namespace; SERVERS],
+        dir: &Path,
+        logs: &Path,
+        durability: Durability,
+    ) -> anyhow::Result<Self> {
+        let at = |machine: &Namespace, port: u16| SocketAddr::from((machine.address(), port));
+        let routes = machines.each_ref().map(|machine| at(machine, ROUTE_PORT));
+        // Each has ports of its own, so that one can see who is connected to which.
+        let members = machines.into_iter().zip(CLIENT_PORT..).enumerate().map(|(number, (machine, port))| {
+            let others = routes.into_iter().filter(|route| *route != routes[number]);
+            let membership = membership(number, routes[number], others, "");
+            Member { address: at(&machine, port), membership, machine: Some(machine) }
+        });
+        Self::of(members.collect(), Routes::between(&[]).await?, dir, logs, durability).await
+    }
+
+    async fn of(
+        members: Vec<Member>,
+        routes: Routes,
+        dir: &Path,
+        logs: &Path,
+        durability: Durability,
+    ) -> anyhow::Result<Self> {
+        let password = uuid::Uuid::new_v4().simple().to_string();
+        let addresses = members.iter().map(|member| member.address).collect();
+        let access = Access { addresses, user: USER.to_owned(), password };
         let mut nodes = Vec::new();
-        for (number, (address, route)) in clients.into_iter().zip(&routes).enumerate() {
+        for (number, Member { address, membership, machine }) in members.into_iter().enumerate() {
             let dir = dir.join(format!("nats-{number}"));
             fs::create_dir_all(&dir)?;
-            let others = wires.of(number).map(|wire| format!("\"nats://{wire}\"")).collect::<Vec<_>>().join(", ");
-            let membership = membership(number, *route, &others);
-            write_config(&dir, &address.port().to_string(), &access.password, durability, Some(&membership), None)?;
-            let process = spawn(&dir, logs)?;
+            write_config(&dir, &address.to_string(), &access.password, durability, Some(&membership), None)?;
+            let process = spawn(&dir, logs, machine.as_ref())?;
             let (access, logs, membership) = (access.clone(), logs.to_owned(), Some(membership));
-            nodes.push(Nats { dir, logs, durability, membership, room_bytes: None, address, access, process });
+            nodes.push(Nats { dir, logs, durability, membership, room_bytes: None, address, access, process, machine });
         }
         for node in &nodes {
             until_answers(node.address).await?;
         }
-        let cluster = Self { nodes, access, routes: wires };
+        let cluster = Self { nodes, access, routes };
         cluster.until_keeps().await?;
         Ok(cluster)
     }
@@ -65,7 +113,7 @@ impl Cluster {
         &mut self.nodes[number]
     }
 
-    /// What lies between them.
+    /// What lies between them, where they are all on this machine.
     pub fn routes(&self) -> &Routes {
         &self.routes
     }
@@ -157,12 +205,12 @@ impl Nats {
     }
 }
 
-/// What makes a server one of three, in its configuration. The others are found through the wires
-/// alone: what a server would tell them of itself leads nowhere.
-fn membership(number: usize, route: SocketAddr, others: &str) -> String {
+/// What makes a server one of three, in its configuration; `rest` is what else it says of its routes.
+fn membership(number: usize, route: SocketAddr, others: impl Iterator<Item = SocketAddr>, rest: &str) -> String {
+    let others = others.map(|other| format!("\"nats://{other}\"")).collect::<Vec<_>>().join(", ");
     format!(
         r#"server_name: "node-{number}"
-cluster {{ name: "e2e", listen: "{route}", advertise: "127.0.0.1:9", routes: [{others}], ping_interval: "5s" }}"#
+cluster {{ name: "e2e", listen: "{route}", routes: [{others}], ping_interval: "5s"{rest} }}"#
     )
 }
 

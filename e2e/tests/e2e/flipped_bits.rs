@@ -1,10 +1,8 @@
 //! A bit of an event flips on the disk. JetStream finds it by its checksum: what that takes away is
 //! said here, and nothing is ever delivered that is not what was sent.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use e2e::nats::blocks::{self, Block};
 use e2e::report::say;
 use e2e::{World, story};
 
@@ -29,7 +27,7 @@ async fn a_flipped_bit_takes_its_event_away_and_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_index_that_a_clean_stop_leaves_it_takes_what_follows_in_its_block_too() {
     story(async |world: &World| {
-        let came = flip(world, |block| Ok(fs::remove_file(block.with_file_name("index.db"))?)).await?;
+        let came = flip(world, Block::lose_index).await?;
         let first: Vec<_> = WAITING.take(came.len()).collect();
         assert_eq!(came, first, "those before it");
         assert!(came.len() < WAITING.count());
@@ -41,7 +39,7 @@ async fn without_the_index_that_a_clean_stop_leaves_it_takes_what_follows_in_its
 
 /// Flips a bit in the middle of what waits for the agent, and does something to its block; returns
 /// the numbers that came all the same, in their order. Afterwards everything works.
-async fn flip(world: &World, harm: impl Fn(&Path) -> Result<()>) -> Result<Vec<u64>> {
+async fn flip(world: &World, harm: impl Fn(&Block) -> Result<()>) -> Result<Vec<u64>> {
     let mut straight = Straight::new(world).await?;
     straight.send_through(1).await?;
     straight.until_sent(1).await?;
@@ -50,12 +48,10 @@ async fn flip(world: &World, harm: impl Fn(&Path) -> Result<()>) -> Result<Vec<u
     straight.server.process_mut().terminate()?;
     straight.server.process_mut().exit().await?;
 
-    let block = block_of_events(&world.dir().join("relay/nats/store"))?;
-    let mut bytes = fs::read(&block)?;
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&block, bytes)?;
-    harm(&block)?;
+    let blocks = blocks::of_bucket(&world.dir().join("relay/nats/store"), straight.bucket.id)?;
+    let [block] = blocks.as_slice() else { bail!("{} blocks", blocks.len()) };
+    block.flip()?;
+    harm(block)?;
 
     straight.server.start_again().await?;
     straight.agent.start_again()?;
@@ -67,14 +63,4 @@ async fn flip(world: &World, harm: impl Fn(&Path) -> Result<()>) -> Result<Vec<u
     let numbers: Vec<_> = arrivals.iter().filter_map(|arrival| arrival.number()).collect();
     assert!(numbers.is_sorted_by(|before, after| before < after), "in order, once: {numbers:?}");
     Ok(numbers.into_iter().filter(|number| WAITING.contains(number)).collect())
-}
-
-/// The block with the events of the only bucket: the largest of a stream of events.
-fn block_of_events(store: &Path) -> Result<PathBuf> {
-    let account = store.join("jetstream/$G/streams");
-    let streams =
-        fs::read_dir(&account)?.flatten().filter(|dir| dir.file_name().to_string_lossy().starts_with("EVENT_"));
-    let blocks = streams.flat_map(|stream| fs::read_dir(stream.path().join("msgs")).into_iter().flatten().flatten());
-    let blocks = blocks.map(|file| file.path()).filter(|path| path.extension().is_some_and(|ending| ending == "blk"));
-    blocks.max_by_key(|path| fs::metadata(path).map_or(0, |meta| meta.len())).context("there is no block of events")
 }

@@ -119,7 +119,7 @@ pub(crate) fn of_lane(lane: &Lane, marks: &[Instant], end: Instant) -> Vec<Figur
 }
 
 /// The longest time without any of `times`, which are in order, between two moments.
-fn longest_gap(times: &[Instant], from: Instant, until: Instant) -> Duration {
+pub(crate) fn longest_gap(times: &[Instant], from: Instant, until: Instant) -> Duration {
     let within = &times[times.partition_point(|time| *time < from)..times.partition_point(|time| *time <= until)];
     let (mut longest, mut before) = (Duration::ZERO, from);
     for time in within.iter().chain([&until]) {

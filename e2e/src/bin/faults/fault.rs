@@ -233,15 +233,18 @@ pub(crate) fn list() -> String {
     let mut text = String::new();
     for fault in all() {
         let on: Vec<_> = fault.on.iter().map(|setting| setting.name()).collect();
-        let needs: Vec<_> = fault.needs.iter().map(|need| need.text()).collect();
-        let needs = if needs.is_empty() { String::new() } else { format!("; needs {}", needs.join(", ")) };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:<24} {} (on {}{needs})", fault.name, fault.what, on.join(", "));
+        let _ = writeln!(text, "{:<24} {} (on {}{})", fault.name, fault.what, on.join(", "), listed(fault.needs));
     }
     for trial in trial::all() {
-        let _ = writeln!(text, "{:<24} {} (by itself; needs {})", trial.name, trial.what, trial.needs());
+        let _ = writeln!(text, "{:<24} {} (by itself{})", trial.name, trial.what, listed(trial.needs));
     }
     text
+}
+
+fn listed(needs: &[Need]) -> String {
+    let needs: Vec<_> = needs.iter().map(|need| need.text()).collect();
+    if needs.is_empty() { String::new() } else { format!("; needs {}", needs.join(", ")) }
 }
 
 /// Waits: the time itself is the fault.

@@ -1,15 +1,19 @@
 //! A trial: a fault that needs a machine prepared for it, and so a relay of its own.
 
+mod bits;
 mod disk_full;
 mod memory;
 mod network;
+mod partition;
 mod power;
 mod slow_disk;
+mod straight;
 mod traffic;
 
 use anyhow::{Result, ensure};
 use e2e::ledger::Balance;
 use e2e::report::say;
+use futures_util::FutureExt;
 
 use crate::args::Args;
 use crate::fault::Need;
@@ -20,16 +24,20 @@ pub(crate) struct Trial {
     pub(crate) name: &'static str,
     /// What happens, in a line of the report.
     pub(crate) what: &'static str,
-    needs: &'static [Need],
+    pub(crate) needs: &'static [Need],
     which: Which,
 }
 
 #[derive(Clone, Copy)]
 enum Which {
     DiskFull,
+    DiskFullOneOfThree,
     PowerOne,
+    PowerOneOfThree,
     PowerThree,
     PowerFast,
+    PartitionOne,
+    BitsOfThree,
     Memory,
     SlowDisk,
     Network,
@@ -44,25 +52,25 @@ pub(crate) struct Tried {
 }
 
 /// Every trial.
+#[rustfmt::skip] // One a line.
 pub(crate) fn all() -> Vec<Trial> {
-    let one = |name, what, which| Trial { name, what, needs: &[Need::Root], which };
+    let rooted = |name, what, which| Trial { name, what, needs: &[Need::Root], which };
     vec![
-        one("disk-full", "the disk of a relay's own nats-server is full, and has room again", Which::DiskFull),
-        one("power-one", "the machine of one nats-server loses power, `--durability always`", Which::PowerOne),
-        one("power-three", "three nats-servers lose power at once, `--durability always`", Which::PowerThree),
-        one("power-fast", "for comparison: one loses power, `--durability fast`", Which::PowerFast),
-        one("memory", "an ingress that may take 256 MiB gets a hundred bodies of 10 MiB at once", Which::Memory),
-        one("slow-disk", "the disk of a nats-server takes 5 writes a second for 20 s", Which::SlowDisk),
-        one("network", "an agent behind 1 Mbit/s, whose cable is pulled for 30 s", Which::Network),
+        rooted("disk-full", "the disk of a relay's own nats-server is full, and has room again", Which::DiskFull),
+        rooted("disk-full-one-of-three", "the disk of the one of three nats-servers that leads every stream is full for 20 s", Which::DiskFullOneOfThree),
+        rooted("power-one", "the machine of one nats-server loses power, `--durability always`", Which::PowerOne),
+        rooted("power-one-of-three", "the machine of the one of three nats-servers that leads every stream loses power, `--durability always`", Which::PowerOneOfThree),
+        rooted("power-three", "three nats-servers lose power at once, `--durability always`", Which::PowerThree),
+        rooted("power-fast", "for comparison: one loses power, `--durability fast`", Which::PowerFast),
+        rooted("partition-one", "the cable of the one of three nats-servers that leads every stream is pulled for 20 s: neither the others nor clients reach it", Which::PartitionOne),
+        Trial { name: "bits-of-three", what: "a bit flips in an event on the disk of one of three nats-servers, while it is stopped", needs: &[], which: Which::BitsOfThree },
+        rooted("memory", "an ingress that may take 256 MiB gets a hundred bodies of 10 MiB at once", Which::Memory),
+        rooted("slow-disk", "the disk of a nats-server takes 5 writes a second for 20 s", Which::SlowDisk),
+        rooted("network", "an agent behind 1 Mbit/s, whose cable is pulled for 30 s", Which::Network),
     ]
 }
 
 impl Trial {
-    /// What it needs, in a line of the list.
-    pub(crate) fn needs(&self) -> String {
-        self.needs.iter().map(|need| need.text()).collect::<Vec<_>>().join(", ")
-    }
-
     /// Runs it if it can be run here.
     pub(crate) async fn run(self, args: &Args) -> Tried {
         if let Some(why) = self.needs.iter().find_map(|need| need.missing(args)) {
@@ -78,14 +86,19 @@ impl Trial {
 impl Which {
     async fn run(self) -> Result<String> {
         match self {
-            Self::DiskFull => disk_full::run().await,
-            Self::PowerOne => power::one().await,
-            Self::PowerThree => power::three().await,
-            Self::PowerFast => power::fast().await,
-            Self::Memory => memory::run().await,
-            Self::SlowDisk => slow_disk::run().await,
-            Self::Network => network::run().await,
+            Self::DiskFull => disk_full::run().boxed_local(),
+            Self::DiskFullOneOfThree => disk_full::one_of_three().boxed_local(),
+            Self::PowerOne => power::one().boxed_local(),
+            Self::PowerOneOfThree => power::one_of_three().boxed_local(),
+            Self::PowerThree => power::three().boxed_local(),
+            Self::PowerFast => power::fast().boxed_local(),
+            Self::PartitionOne => partition::one().boxed_local(),
+            Self::BitsOfThree => bits::of_three().boxed_local(),
+            Self::Memory => memory::run().boxed_local(),
+            Self::SlowDisk => slow_disk::run().boxed_local(),
+            Self::Network => network::run().boxed_local(),
         }
+        .await
     }
 }
 

@@ -1,15 +1,19 @@
 //! The disk under a relay's own nats-server is full. Nothing is lost, readiness says why, and when
 //! there is room again webhooks are accepted again without a hand.
+//!
+//! The disk under one of three is full. Nothing is lost; it is told what callers and operators see.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use e2e::disk::Small;
 use e2e::wait::{holds, until};
-use e2e::{Destination, World};
-use serde_json::json;
+use e2e::{Destination, Server, World};
+use serde_json::{Value, json};
 
 use super::account;
+use super::straight::Straight;
 use super::traffic::Traffic;
 
 /// The size of the disk, in bytes. JetStream takes three quarters of it, and the stream for inputs
@@ -19,6 +23,12 @@ const DISK_BYTES: u64 = 512 * 1024 * 1024;
 const BETWEEN: u64 = 50;
 /// From one webhook of a sender to its next.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Which of three has the disk, for how long it is full, and how often readiness is asked meanwhile.
+const FULL_ONE: usize = 0;
+const FULL: Duration = Duration::from_secs(20);
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// How long it may take to have everything again by itself, before it is started again.
+const BY_ITSELF: Duration = Duration::from_secs(30);
 
 pub(super) async fn run() -> Result<String> {
     let world = World::new()?;
@@ -46,8 +56,66 @@ pub(super) async fn run() -> Result<String> {
     let back = freed.elapsed().as_secs_f32();
     server.until_ready().await?;
 
-    let ledger = traffic.stop().await?;
+    let ledger = traffic.stop().await?.ledger;
     until("everything accepted has arrived", async || Ok(holds(ledger.is_covered_by(&destination.arrivals())))).await?;
     let account = account(&ledger.close(&destination.arrivals()))?;
     Ok(format!("{account}; `/readyz` said why after {told:.1} s; accepted again {back:.1} s after the disk had room"))
+}
+
+/// Of three, the one that leads every stream.
+pub(super) async fn one_of_three() -> Result<String> {
+    let world = World::new()?;
+    let disk = Small::over(&world.dir().join(format!("nats-{FULL_ONE}")), DISK_BYTES)?;
+    let mut straight = Straight::around(&world, world.cluster().await?).await?;
+    straight.relay.nats.lead(FULL_ONE).await?;
+    let traffic = straight.traffic(PAUSE);
+    traffic.is_accepted(BETWEEN).await?;
+
+    let (accepted, refused) = (traffic.accepted(), traffic.refused());
+    disk.fill()?;
+    let relay = &straight.relay;
+    let (without, said) = tokio::join!(
+        straight.passes(&traffic),
+        said_while_full([&relay.auth, &relay.ingress, &relay.dispatcher, &relay.api])
+    );
+    let (accepted, refused) = (traffic.accepted() - accepted, traffic.refused() - refused);
+    disk.free()?;
+    let by_itself = tokio::time::timeout(BY_ITSELF, straight.relay.nats.until_current()).await.is_ok();
+    if !by_itself {
+        let node = straight.relay.nats.node(FULL_ONE);
+        node.process_mut().kill().await?;
+        node.start_again().await?;
+        straight.relay.nats.until_current().await?;
+    }
+    straight.relay.nats.lead(FULL_ONE).await?;
+    traffic.is_accepted(BETWEEN).await?;
+    let (without, account) = (without?.as_secs_f32(), straight.close(traffic).await?);
+    let back = if by_itself { "by itself" } else { "only when it was started again" };
+    Ok(format!(
+        "{account}; in the {} s that it was full {accepted} were accepted and {refused} not, and one sent then arrived \
+         after {without:.1} s; `/readyz` said {said}; with room again it had everything {back}",
+        FULL.as_secs()
+    ))
+}
+
+/// The checks of readiness that were not passed meanwhile, in any of these.
+async fn said_while_full(services: [&Server; 4]) -> String {
+    let mut failed = BTreeSet::new();
+    let until = Instant::now() + FULL;
+    while Instant::now() < until {
+        for service in services {
+            failed.extend(failed_checks(service).await);
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+    if failed.is_empty() { "nothing".to_owned() } else { failed.into_iter().collect::<Vec<_>>().join(", ") }
+}
+
+/// The names of the checks that a service does not pass now.
+async fn failed_checks(service: &Server) -> Vec<String> {
+    let Ok(answer) = service.get("/readyz").await else { return vec!["no answer".to_owned()] };
+    let report: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let checks = report["checks"].as_array().cloned().unwrap_or_default();
+    let failed = checks.iter().filter(|check| check["ok"] == false);
+    failed.map(|check| format!("`{}`", check["name"].as_str().unwrap_or_default())).collect()
 }

@@ -55,7 +55,7 @@ pub(super) async fn run() -> Result<String> {
         }
     }
     traffic.is_accepted(SMALL).await?;
-    let small = traffic.stop().await?;
+    let small = traffic.stop().await?.ledger;
     let kills = group.kills()?;
     ensure!(kills == 0, "the ingress was killed for its memory");
     let (peak, small_accepted) = (group.peak_bytes()? / (1024 * 1024), small.accepted());

@@ -49,7 +49,7 @@ pub(super) async fn run() -> Result<String> {
     let back = plugged.elapsed().as_secs_f32();
     traffic.is_accepted(BETWEEN).await?;
 
-    let ledger = traffic.stop().await?;
+    let ledger = traffic.stop().await?.ledger;
     until("everything accepted has arrived", async || Ok(holds(ledger.is_covered_by(&destination.arrivals())))).await?;
     let caught_up = plugged.elapsed().as_secs_f32();
     let account = account(&ledger.close(&destination.arrivals()))?;

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use e2e::disk::Disk;
 use e2e::nats::Durability;
-use e2e::wait::{holds, until};
-use e2e::{Destination, Log, Spread, World};
-use model::fact::Ending;
+use e2e::nats::cluster::SERVERS;
+use e2e::wait::until;
+use e2e::{Log, Spread, World};
 use serde_json::json;
 
-use super::account;
+use super::straight::Straight;
 use super::traffic::Traffic;
 use crate::setting::Broker;
 
@@ -19,13 +19,15 @@ const DISK_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// How many webhooks are accepted before the power is cut, and after it is back.
 const BEFORE: u64 = 1000;
 const AFTER: u64 = 50;
+/// Which of three loses its power alone.
+const CUT: usize = 0;
 
 /// Of one server that flushes before it acknowledges.
 pub(super) async fn one() -> Result<String> {
     let world = World::new()?;
     let disk = disk(&world)?;
     let nats = world.nats_in(disk.dir(), Durability::Always).await?;
-    nothing_is_lost(&world, disk, Broker::One(Box::new(nats))).await
+    Box::pin(nothing_is_lost(&world, disk, Broker::One(Box::new(nats)))).await
 }
 
 /// Of three, all on the same disk, at the same moment.
@@ -33,7 +35,36 @@ pub(super) async fn three() -> Result<String> {
     let world = World::new()?;
     let disk = disk(&world)?;
     let cluster = world.cluster_in(disk.dir(), Durability::Always).await?;
-    nothing_is_lost(&world, disk, Broker::Three(cluster)).await
+    Box::pin(nothing_is_lost(&world, disk, Broker::Three(cluster))).await
+}
+
+/// Of the one of three that leads every stream, each with a disk of its own. When it is back it leads
+/// again: what is given out and counted at the end is what it has.
+pub(super) async fn one_of_three() -> Result<String> {
+    let world = World::new()?;
+    let disk = |number| {
+        let image = world.dir().join(format!("disk-{number}.img"));
+        Disk::make(image, world.dir().join(format!("nats-{number}")), DISK_BYTES)
+    };
+    let mut disks = (0..SERVERS).map(disk).collect::<Result<Vec<_>>>()?;
+    let mut straight = Straight::around(&world, world.cluster().await?).await?;
+    straight.relay.nats.lead(CUT).await?;
+    let traffic = straight.traffic(Duration::ZERO);
+    traffic.is_accepted(BEFORE).await?;
+
+    let (node, disk) = (straight.relay.nats.node(CUT), disks.get_mut(CUT).context("it has a disk")?);
+    node.process().freeze()?;
+    disk.cut_power()?;
+    node.kill().await?;
+    let without = straight.passes(&traffic).await?.as_secs_f32();
+    traffic.is_accepted(BEFORE).await?;
+    disk.mount_again()?;
+    straight.relay.nats.node(CUT).start_again().await?;
+    straight.relay.nats.until_current().await?;
+    straight.relay.nats.lead(CUT).await?;
+    traffic.is_accepted(AFTER).await?;
+    let account = straight.close(traffic).await?;
+    Ok(format!("{account}; a webhook sent after the cut arrived after {without:.1} s"))
 }
 
 /// Of one that flushes every two minutes; it is only told what is lost.
@@ -46,7 +77,7 @@ pub(super) async fn fast() -> Result<String> {
     let traffic = Traffic::start(|| relay.caller(), bucket.input, Duration::ZERO);
     traffic.is_accepted(BEFORE).await?;
     cut(&mut relay, &mut disk).await?;
-    let ledger = traffic.stop().await?;
+    let ledger = traffic.stop().await?.ledger;
     let log = Log::open(relay.nats.as_ref()).await?;
     let events = until("the log says what it has", async || Ok(log.events(bucket.id).await.ok())).await?;
     let accepted = ledger.accepted();
@@ -58,27 +89,12 @@ fn disk(world: &World) -> Result<Disk> {
 }
 
 async fn nothing_is_lost(world: &World, mut disk: Disk, broker: Broker) -> Result<String> {
-    let mut relay = world.spread_around(broker).await?;
-    let api = relay.rest()?;
-    let destination = Destination::start()?;
-    let bucket = api.make_bucket("deploys", json!({})).await?;
-    let output = api.make_output(&bucket, &destination.url("/"), json!({})).await?;
-    let token = api.make_token(json!({})).await?;
-    let agent = world.agent("agent").token(&token).servers(&relay.dispatcher, &relay.api).serves("deploys");
-    let _agent = agent.start()?;
-    let traffic = Traffic::start(|| relay.caller(), bucket.input, Duration::ZERO);
+    let mut straight = Straight::around(world, broker).await?;
+    let traffic = straight.traffic(Duration::ZERO);
     traffic.is_accepted(BEFORE).await?;
-    cut(&mut relay, &mut disk).await?;
+    cut(&mut straight.relay, &mut disk).await?;
     traffic.is_accepted(AFTER).await?;
-    let ledger = traffic.stop().await?;
-    // What is lost shows below, by its numbers.
-    let arrived = async || Ok(holds(ledger.is_covered_by(&destination.arrivals())));
-    let _ = until("everything accepted has arrived", arrived).await;
-    let account = account(&ledger.close(&destination.arrivals()))?;
-    let log = Log::open(relay.nats.as_ref()).await?;
-    let events = until("the log says how many there are", async || Ok(log.events(bucket.id).await.ok())).await?;
-    log.until_ended(bucket.id, output, Ending::Sent, events).await?;
-    Ok(account)
+    straight.close(traffic).await
 }
 
 /// Cuts the power under all servers at the same moment, and gives it back.

@@ -4,15 +4,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use e2e::World;
 use e2e::cgroup::Group;
 use e2e::disk::Disk;
 use e2e::nats::Durability;
-use e2e::wait::{holds, until};
-use e2e::{Destination, World};
-use serde_json::json;
 
-use super::account;
-use super::traffic::Traffic;
+use super::straight::Straight;
 
 /// The size of the disk, in bytes; only what is written takes room.
 const DISK_BYTES: u64 = 1024 * 1024 * 1024;
@@ -31,27 +28,19 @@ pub(super) async fn run() -> Result<String> {
     let group = Group::with_writes(disk.device()?, ALL)?;
     let nats = world.nats_in(disk.dir(), Durability::Always).await?;
     group.add(nats.process().id().context("nats-server runs")?)?;
-    let relay = world.spread_around(nats).await?;
-    let api = relay.rest()?;
-    let destination = Destination::start()?;
-    let bucket = api.make_bucket("deploys", json!({})).await?;
-    api.make_output(&bucket, &destination.url("/"), json!({})).await?;
-    let token = api.make_token(json!({})).await?;
-    let agent = world.agent("agent").token(&token).servers(&relay.dispatcher, &relay.api).serves("deploys");
-    let _agent = agent.start()?;
-    let traffic = Traffic::start(|| relay.caller(), bucket.input, PAUSE);
+    let straight = Straight::around(&world, nats).await?;
+    let ingress = straight.relay.ingress.process();
+    let traffic = straight.traffic(PAUSE);
     traffic.is_accepted(BETWEEN).await?;
 
-    let (before, memory_before) = (traffic.accepted(), relay.ingress.process().resident_bytes()?);
+    let (before, memory_before) = (traffic.accepted(), ingress.resident_bytes()?);
     group.limit_writes(disk.device()?, WRITES)?;
     tokio::time::sleep(SLOW).await;
-    let (slow, memory) = (traffic.accepted() - before, relay.ingress.process().resident_bytes()?);
+    let (slow, memory) = (traffic.accepted() - before, ingress.resident_bytes()?);
     group.limit_writes(disk.device()?, ALL)?;
     traffic.is_accepted(BETWEEN).await?;
 
-    let ledger = traffic.stop().await?;
-    until("everything accepted has arrived", async || Ok(holds(ledger.is_covered_by(&destination.arrivals())))).await?;
-    let account = account(&ledger.close(&destination.arrivals()))?;
+    let account = straight.close(traffic).await?;
     let grown = memory.saturating_sub(memory_before) / (1024 * 1024);
     Ok(format!("{account}; {slow} accepted in the slow {} s; the ingress grew by {grown} MiB", SLOW.as_secs()))
 }

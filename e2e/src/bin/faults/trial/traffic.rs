@@ -1,8 +1,9 @@
 //! Senders of a trial: as fast as they are answered, each webhook with a number of its own.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use e2e::wait::{holds, until};
@@ -20,7 +21,15 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Traffic {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
-    senders: JoinSet<Ledger>,
+    senders: JoinSet<Sent>,
+}
+
+/// What they noted.
+#[derive(Default)]
+pub(super) struct Sent {
+    pub(super) ledger: Ledger,
+    /// When each number was accepted.
+    pub(super) accepts: BTreeMap<u64, Instant>,
 }
 
 #[derive(Default)]
@@ -41,6 +50,11 @@ impl Traffic {
         Self { shared, stop, senders }
     }
 
+    /// The lowest number that nobody has sent yet.
+    pub(super) fn next(&self) -> u64 {
+        self.shared.next.load(Ordering::Relaxed)
+    }
+
     /// How many were accepted so far.
     pub(super) fn accepted(&self) -> u64 {
         self.shared.accepted.load(Ordering::Relaxed)
@@ -52,21 +66,27 @@ impl Traffic {
         until("more webhooks are accepted", async || Ok(holds(self.accepted() >= enough))).await
     }
 
+    /// How many were answered otherwise than with 200, or not at all, so far.
+    pub(super) fn refused(&self) -> u64 {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
     /// Waits until so many more are answered otherwise than with 200.
     pub(super) async fn is_refused(&self, webhooks: u64) -> Result<()> {
-        let refused = || self.shared.refused.load(Ordering::Relaxed);
-        let enough = refused() + webhooks;
-        until("webhooks are refused", async || Ok(holds(refused() >= enough))).await
+        let enough = self.refused() + webhooks;
+        until("webhooks are refused", async || Ok(holds(self.refused() >= enough))).await
     }
 
     /// Ends the senders and adds up what they noted.
-    pub(super) async fn stop(mut self) -> Result<Ledger> {
+    pub(super) async fn stop(mut self) -> Result<Sent> {
         self.stop.send_replace(true);
-        let mut ledger = Ledger::default();
-        while let Some(notes) = self.senders.join_next().await {
-            ledger.merge(notes?);
+        let mut all = Sent::default();
+        while let Some(sent) = self.senders.join_next().await {
+            let Sent { ledger, accepts } = sent?;
+            all.ledger.merge(ledger);
+            all.accepts.extend(accepts);
         }
-        Ok(ledger)
+        Ok(all)
     }
 }
 
@@ -76,14 +96,15 @@ async fn send(
     pause: Duration,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
-) -> Ledger {
-    let mut ledger = Ledger::default();
+) -> Sent {
+    let mut sent = Sent::default();
     while !*stop.borrow() {
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         let status = caller.post_number(input, number).await;
-        ledger.note(number, status);
+        sent.ledger.note(number, status);
         match status {
             Some(200) => {
+                sent.accepts.insert(number, Instant::now());
                 shared.accepted.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(pause).await;
             }
@@ -93,5 +114,5 @@ async fn send(
             }
         }
     }
-    ledger
+    sent
 }
