@@ -5,6 +5,7 @@
 //! - [`World`] is one test's own corner of the machine: a directory, and everything started in it.
 //!   When it goes, nothing that it started is left, and no program has panicked.
 //! - [`Server`], [`Nats`] and [`Agent`] are programs that can be killed and started again.
+//! - [`account`] makes another account than the first.
 //! - [`Api`] sets up buckets, inputs, outputs and tokens over REST.
 //! - [`socket::Socket`] is a client of the public socket.
 //! - [`Link`] stands between programs, as a balancer does, and can fall silent or stop reading.
@@ -20,6 +21,7 @@
 //!
 //! HTTP is written and read here by hand, on purpose: what a library would put right must show.
 
+pub mod account;
 pub mod acme;
 pub mod agent;
 pub mod api;

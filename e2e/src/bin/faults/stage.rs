@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use e2e::wait::{holds, until, until_within};
-use e2e::{Agent, Api, Cluster, Link, Log, Process, Server, World};
+use e2e::{Agent, Api, Cluster, Link, Log, Process, Server, World, account};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use serde_json::json;
@@ -34,7 +34,8 @@ pub(crate) struct Stage {
     load: Load,
     /// Each is what passes from senders to a destination.
     pub(crate) lanes: Vec<Lane>,
-    /// Two of a group on the first lane, and one for each further lane that needs one.
+    /// Two of a group on the first lane, and one for each further lane that needs one. The foreign
+    /// one is of another account than all others.
     pub(crate) agents: Vec<Agent>,
     /// The way of each agent to the dispatchers.
     pub(crate) links: Vec<Link>,
@@ -70,18 +71,26 @@ impl Stage {
         }
 
         let api = apis[0].api()?;
+        let foreign = api.with(&account::make(broker.as_ref()).await?);
         let mut lanes = Vec::new();
-        for (number, name, is_public) in
-            [(1, "shared", false), (2, "alone", false), (3, "public", true), (4, "foreign", false)]
-        {
-            lanes.push(Lane::make(&api, number, name, is_public).await?);
+        for (number, api, name, is_public) in [
+            (1, &api, "shared", false),
+            (2, &api, "alone", false),
+            (3, &api, "public", true),
+            (4, &foreign, "foreign", false),
+        ] {
+            lanes.push(Lane::make(api, number, name, is_public).await?);
         }
         let (mut agents, mut links) = (Vec::new(), Vec::new());
-        for (name, bucket) in
-            [("shared-1", "shared"), ("shared-2", "shared"), ("alone", "alone"), ("foreign", "foreign")]
-        {
-            // What it may have is in its token: it asks for everything.
-            let token = api.make_token(json!({"scopes": {"buckets": [bucket]}})).await?;
+        // What an agent may have is in its token, or what its account has: it asks for everything.
+        let scoped = |bucket: &str| json!({"scopes": {"buckets": [bucket]}});
+        for (name, api, bucket, scopes) in [
+            ("shared-1", &api, "shared", scoped("shared")),
+            ("shared-2", &api, "shared", scoped("shared")),
+            ("alone", &api, "alone", scoped("alone")),
+            ("foreign", &foreign, "foreign", json!({})),
+        ] {
+            let token = api.make_token(scopes).await?;
             let mut addresses: Vec<_> = dispatchers.iter().map(Server::address).collect();
             // Not all begin with the same one.
             addresses.rotate_left(links.len() % COPIES);
