@@ -1,6 +1,6 @@
 //! `cargo xtask faults`: the e2e fault rig.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{steps, tools, workspace};
@@ -38,16 +38,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 /// Builds the programs of a revision in a worktree of its own; returns their target directory.
 fn build(revision: &str, profile: &str) -> anyhow::Result<PathBuf> {
     let source = workspace::target().join("previous").join("source");
-    let mut git = Command::new("git");
-    git.current_dir(workspace::root());
+    // In that worktree, what is told from HEAD would be another revision.
+    let commit = format!("{revision}^{{commit}}");
+    let commit = steps::read(git(&workspace::root()).args(["rev-parse", "--verify", "--end-of-options", &commit]))?;
+    let commit = commit.trim();
     if source.join(".git").exists() {
-        steps::run(git.arg("-C").arg(&source).args(["checkout", "--quiet", "--detach", revision]))?;
+        steps::run(git(&source).args(["checkout", "--quiet", "--detach", commit]))?;
     } else {
-        steps::run(git.args(["worktree", "add", "--quiet", "--detach"]).arg(&source).arg(revision))?;
+        // Forced: `cargo clean` may have taken away one that git still knows of.
+        let add = ["worktree", "add", "--force", "--quiet", "--detach"];
+        steps::run(git(&workspace::root()).args(add).arg(&source).arg(commit))?;
     }
     let target = workspace::target().join("previous").join("target");
     let mut cargo = workspace::cargo();
     cargo.current_dir(&source).env("CARGO_TARGET_DIR", &target);
     steps::run(cargo.args(["build", "--bins", "--profile", profile, "--package", "server", "--package", "agent"]))?;
     Ok(target)
+}
+
+fn git(dir: &Path) -> Command {
+    let mut git = Command::new("git");
+    git.current_dir(dir);
+    git
 }
