@@ -21,7 +21,7 @@ use crate::credential::Credentials;
 use crate::directory::Directory;
 use crate::event::Events;
 use crate::fact::Facts;
-use crate::health::Health;
+use crate::health::{Health, Provisioned};
 use crate::keyring::{Keyring, Scope};
 use crate::layout::{self, Layout};
 use crate::presence::Presence;
@@ -157,7 +157,7 @@ impl Store {
                 publisher.beside(),
                 directory.clone(),
                 keyring.clone(),
-                options.provision.then(|| context.clone()),
+                options.provision.then(|| Provisioned { context: context.clone(), streams: layout::names(options) }),
             ),
             counts,
             client,

@@ -15,6 +15,10 @@ use crate::keyring::Keyring;
 use crate::layout;
 use crate::publish::{Publication, Publisher};
 
+mod copies;
+
+use copies::Copies;
+
 /// How often the canary is published.
 const CANARY_EVERY: Duration = Duration::from_secs(2);
 /// How long its acknowledgement is waited for.
@@ -37,7 +41,15 @@ pub struct Health {
     keyring: Keyring,
     last: Arc<Mutex<Option<Instant>>>,
     looked: Arc<Mutex<Looked>>,
-    account: Option<Context>,
+    provisioned: Option<Provisioned>,
+}
+
+/// What the role that creates the streams may ask, and is let by NATS alone.
+#[derive(Clone)]
+pub(crate) struct Provisioned {
+    pub(crate) context: Context,
+    /// The names of all streams.
+    pub(crate) streams: Vec<String>,
 }
 
 /// What is looked at now and then.
@@ -47,6 +59,8 @@ struct Looked {
     behind_since: Option<Instant>,
     /// What is nearly used up.
     quota: Option<String>,
+    /// The streams that lack a copy.
+    copies: Copies,
 }
 
 /// One thing that must be so for the store to work.
@@ -73,15 +87,15 @@ impl Check {
 }
 
 impl Health {
-    /// `account` is where the account can be asked for: NATS lets only the role that creates the streams.
+    /// `provisioned` is there for the role that creates the streams.
     pub(crate) fn new(
         client: Client,
         publisher: Publisher,
         directory: Directory,
         keyring: Keyring,
-        account: Option<Context>,
+        provisioned: Option<Provisioned>,
     ) -> Self {
-        Self { client, publisher, directory, keyring, last: Arc::default(), looked: Arc::default(), account }
+        Self { client, publisher, directory, keyring, last: Arc::default(), looked: Arc::default(), provisioned }
     }
 
     /// What is so now.
@@ -99,8 +113,9 @@ impl Health {
             // Others go on.
             Check::warning("writes", self.publisher.counts().stuck().map(stuck)),
         ];
-        if self.account.is_some() {
+        if self.provisioned.is_some() {
             checks.push(Check::warning("quota", looked.quota));
+            checks.push(Check::warning("copies", looked.copies.problem(Instant::now())));
         }
         checks
     }
@@ -121,8 +136,11 @@ impl Health {
             let mut looked = self.looked();
             looked.behind_since = is_behind.then(|| looked.behind_since.unwrap_or_else(Instant::now));
         }
-        let Some(account) = &self.account else { return };
-        if let Ok(account) = account.query_account().await {
+        let Some(Provisioned { context, streams }) = &self.provisioned else { return };
+        let copies = self.looked().copies.clone();
+        let copies = copies.looked(context, streams).await;
+        self.looked().copies = copies;
+        if let Ok(account) = context.query_account().await {
             let used = [
                 ("file storage", account.storage, account.limits.max_storage),
                 ("memory", account.memory, account.limits.max_memory),

@@ -138,6 +138,12 @@ pub(crate) async fn provision(context: &Context, options: &Options) -> Result<()
     made.map(|_| ()).map_err(|e| Error::unavailable("create the keyring", e))
 }
 
+/// The names of all streams, those of key-value buckets among them.
+pub(crate) fn names(options: &Options) -> Vec<String> {
+    let streams = streams(options).into_iter().chain([keyring(options)]).map(|stream| stream.name);
+    streams.chain(buckets(options).map(|bucket| format!("KV_{}", bucket.bucket))).collect()
+}
+
 /// The stream of the key-value bucket of data keys, which differs from others: its messages may be
 /// deleted one by one, because only that overwrites them on disk, and none goes before that.
 fn keyring(options: &Options) -> Config {

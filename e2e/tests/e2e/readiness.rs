@@ -15,9 +15,11 @@ async fn a_process_without_nats_lives_and_says_why_it_is_not_ready() {
             let expected = ["nats", "directory", "canary"];
             assert!(expected.iter().all(|name| check(&report, name)["ok"] == true), "{report}");
         }
-        // Only the role that NATS lets ask for it knows of the quota.
-        assert_eq!(check(&report(&relay.auth).await?, "quota")["ok"], true);
-        assert!(check(&report(&relay.ingress).await?, "quota").is_null());
+        // Only the role that NATS lets ask for it knows of the quota, and of copies.
+        for name in ["quota", "copies"] {
+            assert_eq!(check(&report(&relay.auth).await?, name)["ok"], true);
+            assert!(check(&report(&relay.ingress).await?, name).is_null());
+        }
 
         relay.nats.kill().await?;
         for server in [&relay.auth, &relay.ingress, &relay.dispatcher, &relay.api] {

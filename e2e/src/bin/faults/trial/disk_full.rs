@@ -1,7 +1,8 @@
 //! The disk under a relay's own nats-server is full. Nothing is lost, readiness says why, and when
 //! there is room again webhooks are accepted again without a hand.
 //!
-//! The disk under one of three is full. Nothing is lost; it is told what callers and operators see.
+//! The disk under one of three is full. Nothing is lost, callers need not notice, and readiness warns of
+//! the copies that are missing until there are all.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -73,6 +74,7 @@ pub(super) async fn one_of_three() -> Result<String> {
 
     let (accepted, refused) = (traffic.accepted(), traffic.refused());
     disk.fill()?;
+    let full = Instant::now();
     let relay = &straight.relay;
     let (without, said) = tokio::join!(
         straight.passes(&traffic),
@@ -81,19 +83,27 @@ pub(super) async fn one_of_three() -> Result<String> {
     let (accepted, refused) = (traffic.accepted() - accepted, traffic.refused() - refused);
     disk.free()?;
     let by_itself = tokio::time::timeout(BY_ITSELF, straight.relay.nats.until_current()).await.is_ok();
+    let mut back = "with room again it had everything by itself".to_owned();
     if !by_itself {
+        let warns = async || Ok(holds(failed_checks(&straight.relay.auth).await == ["`copies`"]));
+        until("readiness warns that copies are missing", warns).await?;
+        let warned = full.elapsed().as_secs_f32();
         let node = straight.relay.nats.node(FULL_ONE);
-        node.process_mut().kill().await?;
+        node.kill().await?;
         node.start_again().await?;
         straight.relay.nats.until_current().await?;
+        let no_more = async || Ok(holds(failed_checks(&straight.relay.auth).await.is_empty()));
+        until("readiness warns no more", no_more).await?;
+        back = format!(
+            "`copies` warned after {warned:.1} s; with room again it had everything only when it was started again"
+        );
     }
     straight.relay.nats.lead(FULL_ONE).await?;
     traffic.is_accepted(BETWEEN).await?;
     let (without, account) = (without?.as_secs_f32(), straight.close(traffic).await?);
-    let back = if by_itself { "by itself" } else { "only when it was started again" };
     Ok(format!(
-        "{account}; in the {} s that it was full {accepted} were accepted and {refused} not, and one sent then arrived \
-         after {without:.1} s; `/readyz` said {said}; with room again it had everything {back}",
+        "{account}; in the {} s that it was full {accepted} were accepted and {refused} not, one sent then arrived \
+         after {without:.1} s, and `/readyz` said {said}; {back}",
         FULL.as_secs()
     ))
 }
