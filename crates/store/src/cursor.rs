@@ -33,7 +33,7 @@ use consumer::Said;
 pub use hold::Hold;
 pub use position::{Position, Reading, Sorted};
 pub use pull::Message;
-use pull::{Pulls, Signal};
+use pull::{Pulls, Signal, Stands};
 pub use pulled::{Pulled, Receipt};
 pub use queue::Queue;
 
@@ -52,8 +52,15 @@ pub const PROGRESS_EVERY: Duration = Duration::from_secs(20);
 /// How long a pull request stands.
 const PULL_EXPIRES: Duration = Duration::from_secs(60);
 /// How long it stands where there are several NATS servers. Nothing says that the one that had the
-/// consumer is gone, but that the next request finds nobody.
+/// consumer is gone, but that the next request finds nobody; or that its heartbeat is missing, if it
+/// has one.
 const PULL_EXPIRES_CLUSTER: Duration = Duration::from_secs(10);
+/// For so long after its last event the requests of a cursor have a heartbeat, where there are several
+/// NATS servers. Of cursors that are idle it would be most of what NATS has to do.
+const HEARTBEAT_SPAN: Duration = Duration::from_secs(60);
+/// How often it beats, and how long it may be silent: longer than a busy server is late.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// A pull request that said nothing for so long after its end is taken for lost.
 const PULL_GRACE: Duration = Duration::from_secs(5);
 /// The same where the next one may find another server.
@@ -145,13 +152,19 @@ impl Cursor {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn ask(&mut self, wanted: usize) -> Result<(), Error> {
-        let Some(batch) = self.position.to_ask(wanted, Instant::now()) else { return Ok(()) };
+        let now = Instant::now();
+        let Some(batch) = self.position.to_ask(wanted, now) else { return Ok(()) };
         let (expires, grace) = match self.store.inner.replicas {
             ..=1 => (PULL_EXPIRES, PULL_GRACE),
             2.. => (PULL_EXPIRES_CLUSTER, PULL_GRACE_CLUSTER),
         };
-        self.pulls.request(&self.stream, &self.name, batch, Some(expires)).await?;
-        self.position.asked(batch, Instant::now() + expires + grace);
+        let is_watched = self.store.inner.replicas > 1 && self.position.has_come_within(HEARTBEAT_SPAN, now);
+        let stands = Stands::For { expires, heartbeat: is_watched.then_some(HEARTBEAT) };
+        self.pulls.request(&self.stream, &self.name, batch, stands).await?;
+        self.position.asked(batch, now + expires + grace, now);
+        if is_watched {
+            self.position.hears(SILENCE_MAX);
+        }
         Ok(())
     }
 
@@ -160,8 +173,9 @@ impl Cursor {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn ask_now(&mut self, wanted: usize) -> Result<(), Error> {
-        self.pulls.request(&self.stream, &self.name, wanted, None).await?;
-        self.position.asked(wanted, Instant::now() + PULL_GRACE);
+        let now = Instant::now();
+        self.pulls.request(&self.stream, &self.name, wanted, Stands::Not).await?;
+        self.position.asked(wanted, now + PULL_GRACE, now);
         Ok(())
     }
 
@@ -175,11 +189,13 @@ impl Cursor {
         let over_at = self.position.over_at();
         let refused_until = self.position.refused_until(Instant::now());
         Happened(tokio::select! {
-            signal = self.pulls.next() => What::Signal(signal),
+            biased;
             Ok(()) = self.connected.changed() => What::Reconnected,
             message = self.held.next() => What::Asked(message),
-            () = reached(over_at) => What::Overdue,
             () = reached(refused_until) => What::MayAsk,
+            signal = self.pulls.next() => What::Signal(signal),
+            // Only if nothing has come: what has may have waited for us.
+            () = reached(over_at) => What::Overdue,
         })
     }
 
@@ -188,6 +204,9 @@ impl Cursor {
     /// # Errors
     /// [`Error::Unavailable`]: then the cursor [is lost](Cursor::is_lost), or the event comes again later.
     pub async fn take(&mut self, happened: Happened, now: UnixMs) -> Result<Option<Pulled>, Error> {
+        if let What::Signal(Some(_)) = &happened.0 {
+            self.position.heard(Instant::now());
+        }
         match happened.0 {
             What::Signal(Some(Signal::Message(message))) => return self.admit(*message, now).await,
             What::Signal(Some(Signal::Over { left })) => self.position.over(left),
@@ -329,7 +348,7 @@ impl Cursor {
         if message.times > 1 {
             self.store.inner.counts.note_redelivered();
         }
-        match self.position.came(&message) {
+        match self.position.came(&message, Instant::now()) {
             Reading::None => {}
             Reading::New => self.refresh(now).await?,
             Reading::All => self.fold(now).await?,

@@ -35,6 +35,12 @@ pub struct Position {
     asked: usize,
     /// When the standing requests are over, even if NATS does not say so.
     over_at: Instant,
+    /// How long NATS may say nothing to the standing requests; a heartbeat of theirs says something.
+    silence_max: Duration,
+    /// When NATS last said something, or was asked.
+    heard_at: Instant,
+    /// When an event last came.
+    came_at: Option<Instant>,
     /// Nothing is asked before this time, because NATS refused.
     refused_until: Instant,
     lost: bool,
@@ -75,6 +81,9 @@ impl Position {
             pending: 0,
             asked: 0,
             over_at: instant,
+            silence_max: Duration::MAX,
+            heard_at: instant,
+            came_at: None,
             refused_until: instant,
             lost: false,
             shared,
@@ -152,9 +161,27 @@ impl Position {
     }
 
     /// So many were asked for, in a request that is over then even if NATS does not say so.
-    pub fn asked(&mut self, batch: usize, over_at: Instant) {
+    pub fn asked(&mut self, batch: usize, over_at: Instant, now: Instant) {
         self.asked += batch;
         self.over_at = over_at;
+        self.silence_max = Duration::MAX;
+        self.heard_at = now;
+    }
+
+    /// What was asked for last has a heartbeat: when nothing is heard for so long, the standing
+    /// requests are over.
+    pub fn hears(&mut self, silence_max: Duration) {
+        self.silence_max = silence_max;
+    }
+
+    /// NATS said something to a standing request.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+    }
+
+    /// Whether an event came within that time.
+    pub fn has_come_within(&self, span: Duration, now: Instant) -> bool {
+        self.came_at.is_some_and(|at| now.duration_since(at) < span)
     }
 
     /// A request is over, and leaves so many events that it could have brought.
@@ -184,7 +211,8 @@ impl Position {
     }
 
     /// Takes in that an event was given out; returns which facts to read before it is sorted.
-    pub fn came(&mut self, message: &Message) -> Reading {
+    pub fn came(&mut self, message: &Message, now: Instant) -> Reading {
+        self.came_at = Some(now);
         self.asked = self.asked.saturating_sub(1);
         let is_new_consumer = message.delivered <= self.delivered;
         self.delivered = message.delivered;
@@ -250,7 +278,8 @@ impl Position {
 
     /// When the standing requests are over, even if NATS does not say so; `None` when none stands.
     pub fn over_at(&self) -> Option<Instant> {
-        (self.asked > 0).then_some(self.over_at)
+        let silent_at = self.heard_at.checked_add(self.silence_max);
+        (self.asked > 0).then(|| silent_at.map_or(self.over_at, |at| at.min(self.over_at)))
     }
 
     /// Until when nothing is asked because NATS refused, if that lies ahead.

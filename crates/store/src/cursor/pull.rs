@@ -1,7 +1,7 @@
 //! Pull requests of a cursor, and what NATS says to them.
 //!
-//! One subscription takes the replies to all requests of a cursor. It has no heartbeat and no
-//! buffer of its own, so an idle cursor costs little; and it goes away with the cursor, so that a
+//! One subscription takes the replies to all requests of a cursor. It has no buffer of its own and a
+//! request needs no heartbeat, so an idle cursor costs little; and it goes away with the cursor, so that a
 //! request that still stands then brings nothing to a process that no longer listens.
 
 use std::time::Duration;
@@ -37,6 +37,20 @@ pub(super) enum Signal {
     Stranger(Receipt),
     /// Nothing to act on.
     Nothing,
+}
+
+/// How long a pull request stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stands {
+    /// It brings what is there now.
+    Not,
+    /// Until it has brought everything, or so long.
+    For {
+        /// How long.
+        expires: Duration,
+        /// How often NATS says something meanwhile if it has no event; never if there is none.
+        heartbeat: Option<Duration>,
+    },
 }
 
 /// An event as it was given out.
@@ -79,18 +93,21 @@ impl Pulls {
         Ok(Self { client, inbox, replies })
     }
 
-    /// Asks a consumer for up to `batch` events within `expires`, or for those that are there now.
+    /// Asks a consumer for up to `batch` events.
     pub(super) async fn request(
         &self,
         stream: &str,
         consumer: &str,
         batch: usize,
-        expires: Option<Duration>,
+        stands: Stands,
     ) -> Result<(), Error> {
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        let until = match expires {
-            Some(expires) => format!(r#""expires":{}"#, expires.as_nanos()),
-            None => r#""no_wait":true"#.to_owned(),
+        let until = match stands {
+            Stands::Not => r#""no_wait":true"#.to_owned(),
+            Stands::For { expires, heartbeat: None } => format!(r#""expires":{}"#, expires.as_nanos()),
+            Stands::For { expires, heartbeat: Some(heartbeat) } => {
+                format!(r#""expires":{},"idle_heartbeat":{}"#, expires.as_nanos(), heartbeat.as_nanos())
+            }
         };
         let payload = format!(r#"{{"batch":{batch},"max_bytes":{PULL_BYTES_MAX},{until}}}"#);
         let sent = self.client.publish_with_reply(subject, self.inbox.clone(), payload.into()).await;

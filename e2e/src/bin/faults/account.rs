@@ -1,10 +1,14 @@
 //! Adds up what happened: for each fault, and for the whole run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use crate::lane::{Lane, Told, sender_of};
+
+/// What takes longer from its acceptance to its arrival is named beside the logs.
+const LATE: Duration = Duration::from_secs(5);
 
 /// A fault that happened.
 pub(crate) struct Happened {
@@ -116,6 +120,28 @@ pub(crate) fn of_lane(lane: &Lane, marks: &[Instant], end: Instant) -> Vec<Figur
         figures.arrival_gap = longest_gap(&arrivals, marks[number], until);
     }
     all
+}
+
+/// What took longer than [`LATE`] from its acceptance to its first arrival, one a line: its lane and
+/// event, and both moments in seconds since `began`.
+pub(crate) fn late(lanes: &[Lane], began: Instant) -> String {
+    let mut text = String::new();
+    for lane in lanes {
+        let notes = lane.notes();
+        let accepted = notes.answers.iter().filter(|answer| answer.told == Told::Accepted);
+        let accepted: BTreeMap<_, _> = accepted.map(|answer| (answer.number, answer.at)).collect();
+        let mut came = BTreeSet::new();
+        for arrival in notes.arrivals.iter().filter(|arrival| came.insert(arrival.number)) {
+            let Some(accepted) = accepted.get(&arrival.number) else { continue };
+            if arrival.at.saturating_duration_since(*accepted) > LATE {
+                let [from, to] = [*accepted, arrival.at].map(|at| at.saturating_duration_since(began).as_secs_f32());
+                let event = arrival.event.map(|event| event.0.to_string()).unwrap_or_default();
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "{} {event} accepted {from:.1} arrived {to:.1}", lane.bucket.name);
+            }
+        }
+    }
+    text
 }
 
 /// The longest time without any of `times`, which are in order, between two moments.

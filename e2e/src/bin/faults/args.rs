@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Writes the report into this file, between its marks.
     #[arg(long)]
     pub(crate) write: Option<PathBuf>,
-    /// Copies what the programs logged into this directory.
+    /// Copies what the programs logged into this directory, with a list of what came late.
     #[arg(long)]
     pub(crate) logs: Option<PathBuf>,
     /// Lists the faults and ends.

@@ -160,7 +160,9 @@ async fn one(setting: Setting, known: &[Fault], args: &Args, settings: usize) ->
     let lasted = began.elapsed();
     let ledgers = close(&stage).await?;
     if let Some(dir) = &args.logs {
-        copy_logs(&stage.world.logs(), &dir.join(setting.name()))?;
+        let dir = dir.join(setting.name());
+        copy_logs(&stage.world.logs(), &dir)?;
+        std::fs::write(dir.join("late.txt"), account::late(&stage.lanes, began))?;
     }
     let marks: Vec<_> = happened.iter().map(|one| one.began).collect();
     let figures = account::figures(&stage.lanes, &marks, began + lasted);

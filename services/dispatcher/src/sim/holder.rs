@@ -344,7 +344,7 @@ impl World {
         let one = &mut self.holders[holder];
         if let Some(batch) = one.position.to_ask(wanted, instant) {
             let expires = 60_000;
-            one.position.asked(batch, instant + Duration::from_millis(expires + 5_000));
+            one.position.asked(batch, instant + Duration::from_millis(expires + 5_000), instant);
             let until = self.now + expires;
             self.operate(output, Op::Request { holder, batch, until });
         }
@@ -411,7 +411,7 @@ impl World {
     }
 
     fn heard(&mut self, holder: usize, signal: Signal) {
-        let (now, output) = (self.wall(), self.holders[holder].output);
+        let (now, instant, output) = (self.wall(), self.instant(), self.holders[holder].output);
         let one = &mut self.holders[holder];
         match signal {
             Signal::Over(left) => one.position.over(left),
@@ -420,7 +420,7 @@ impl World {
             Signal::Attaches => one.position.share(),
             Signal::Message(message) => {
                 let nats = &self.nats[output];
-                match one.position.came(&message) {
+                match one.position.came(&message, instant) {
                     Reading::None => {}
                     Reading::New => {
                         let (folded, progress) = one.position.to_fold();
