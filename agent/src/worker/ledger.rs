@@ -14,8 +14,9 @@ use super::job::{Attempt, Ended, Ticket};
 
 /// How many outcomes are remembered; the oldest is forgotten first.
 const REMEMBERED_MAX: usize = 8192;
-/// How long an outcome is remembered: a dispatcher that lost it asks again within this time.
-const REMEMBERED_TIME_MAX: Duration = Duration::from_secs(120);
+/// How long an outcome is remembered: a dispatcher that lost it asks again within this time, also when it
+/// has to wait for its turn among several.
+const REMEMBERED_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// The attempts of one agent. Clones share it.
 #[derive(Clone, Debug, Default)]

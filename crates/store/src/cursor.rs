@@ -2,7 +2,7 @@
 //!
 //! The cast: `pull` asks NATS for events and reads what it says. `consumer` creates a cursor's
 //! consumer and finds out whether another process works with it; `entry` is how one comes among those
-//! that do. A [`Cursor`] asks for events and gives them out, less those that the facts say have ended;
+//! that do, and `peers` what it knows of them. A [`Cursor`] asks for events and gives them out, less those that the facts say have ended;
 //! what it knows and decides stands in its [`Position`]. When its consumer is lost (NATS restarted,
 //! nobody pulled for long), it makes a new one that begins early enough, and folds the facts again: the
 //! facts decide what was sent.
@@ -12,6 +12,7 @@
 mod consumer;
 mod entry;
 mod hold;
+mod peers;
 mod position;
 mod pull;
 mod pulled;
@@ -26,11 +27,12 @@ use model::fact::Fact;
 use model::progress::{Again, Progress};
 use model::{EventId, UnixMs};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use consumer::Said;
+use consumer::{HELD_WAIT, Said};
 pub use hold::Hold;
+pub use peers::Peers;
 pub use position::{Position, Reading, Sorted};
 pub use pull::Message;
 use pull::{Pulls, Signal, Stands};
@@ -75,8 +77,6 @@ pub struct Cursor {
     store: Store,
     key: CursorKey,
     name: String,
-    /// By this the processes of the cursor tell each other apart.
-    own: String,
     stream: String,
     /// Answers other processes that ask whether someone works with this cursor.
     held: Subscriber,
@@ -84,12 +84,23 @@ pub struct Cursor {
     /// Changes each time the connection to NATS was made again: standing requests are gone then.
     connected: watch::Receiver<u64>,
     position: Position,
+    /// What was given out and is not sorted yet, because facts that matter could not be read.
+    unsorted: Option<Unsorted>,
+}
+
+struct Unsorted {
+    message: Box<Message>,
+    reading: Reading,
+    /// When it is tried again.
+    again_at: Instant,
 }
 
 /// Something happened; hand it to [`Cursor::take`].
 pub struct Happened(What);
 
 enum What {
+    /// What could not be sorted may be tried again.
+    Unsorted,
     Signal(Option<Signal>),
     Reconnected,
     Asked(Option<async_nats::Message>),
@@ -113,20 +124,20 @@ impl Cursor {
         now: UnixMs,
     ) -> Result<Self, Error> {
         let name = consumer::name(&key);
-        let own = Uuid::new_v4().simple().to_string();
+        let own = Uuid::new_v4();
         let pulls = Pulls::new(store.inner.client.clone()).await?;
-        let (held, is_held) = entry::enter(store, &name, &own).await?;
-        consumer::announce(store, &name, &own).await?;
+        let (held, is_held) = entry::enter(store, &name, own).await?;
+        consumer::announce(store, &name, own).await?;
         let mut cursor = Self {
             stream: store.inner.layout.event_stream(key.bucket, key.ephemeral),
             store: store.clone(),
             key,
             name,
-            own,
             held,
             pulls,
             connected: store.inner.connected(),
-            position: Position::new(key.output, window, is_held, now, Instant::now()),
+            position: Position::new(key.output, window, Peers::new(own, is_held), now, Instant::now()),
+            unsorted: None,
         };
         let existed = cursor.ensure_consumer(since, now).await?;
         if existed && !is_held {
@@ -186,6 +197,10 @@ impl Cursor {
 
     /// Waits until something happens. Dropping the future loses nothing.
     pub async fn happens(&mut self) -> Happened {
+        if let Some(unsorted) = &self.unsorted {
+            tokio::time::sleep_until(unsorted.again_at).await;
+            return Happened(What::Unsorted);
+        }
         let over_at = self.position.over_at();
         let refused_until = self.position.refused_until(Instant::now());
         Happened(tokio::select! {
@@ -208,7 +223,16 @@ impl Cursor {
             self.position.heard(Instant::now());
         }
         match happened.0 {
-            What::Signal(Some(Signal::Message(message))) => return self.admit(*message, now).await,
+            What::Signal(Some(Signal::Message(message))) => {
+                if message.times > 1 {
+                    self.store.inner.counts.note_redelivered();
+                }
+                let again_at = Instant::now();
+                let reading = self.position.came(&message, again_at);
+                self.unsorted = Some(Unsorted { message, reading, again_at });
+                return self.sort(now).await;
+            }
+            What::Unsorted => return self.sort(now).await,
             What::Signal(Some(Signal::Over { left })) => self.position.over(left),
             What::Signal(Some(Signal::NoConsumer)) => self.position.lose(),
             What::Signal(Some(Signal::Refused)) => self.position.refused(Instant::now()),
@@ -219,15 +243,7 @@ impl Cursor {
                 self.acknowledge(&receipt).await?;
             }
             What::Signal(Some(Signal::Nothing)) => {}
-            What::Asked(Some(message)) => {
-                let said = consumer::said(&message, &self.own);
-                if let Said::Shared = said {
-                    self.position.share();
-                }
-                if let Said::Shared | Said::Question = said {
-                    consumer::say_held(&self.store, message).await;
-                }
-            }
+            What::Asked(Some(message)) => self.asked(message).await,
             What::Asked(None) | What::Signal(None) | What::Overdue => self.position.lose(),
             What::Reconnected => self.position.reconnected(),
             What::MayAsk => {}
@@ -240,9 +256,9 @@ impl Cursor {
         self.position.note(fact);
     }
 
-    /// Whether another process may work with the cursor too.
-    pub fn is_shared(&self) -> bool {
-        self.position.is_shared()
+    /// Who else works with the cursor.
+    pub fn peers(&self) -> &Peers {
+        self.position.peers()
     }
 
     /// What is to be tried again, as far as the facts were read.
@@ -275,7 +291,8 @@ impl Cursor {
         // Whatever the consumer says, it says it after what it has given out; and what it gives out
         // from now on finds nobody, and is kept.
         consumer::is_reachable(&self.store, &self.stream, &self.name).await;
-        self.pulls.close().await
+        let unsorted = self.unsorted.take().map(|unsorted| unsorted.message.receipt);
+        unsorted.into_iter().chain(self.pulls.close().await).collect()
     }
 
     /// Waits until another process asks whether someone works with the cursor, and says so. It
@@ -283,7 +300,7 @@ impl Cursor {
     /// over what is not acknowledged.
     pub async fn say_held(&mut self) {
         match self.held.next().await {
-            Some(question) => consumer::say_held(&self.store, question).await,
+            Some(message) => self.asked(message).await,
             None => std::future::pending().await,
         }
     }
@@ -291,8 +308,8 @@ impl Cursor {
     /// Detaches, and gives back what has not ended, in this order, so that another process gets it
     /// at once. [`Cursor::stop_asking`] goes before.
     pub async fn release(mut self, receipts: impl IntoIterator<Item = Receipt>) {
-        // Nobody needs to hear that we are gone; not hearing us says it.
         let _ = self.held.unsubscribe().await;
+        consumer::take_leave(&self.store, &self.name, self.peers().own()).await;
         for receipt in receipts {
             // What cannot be given back now comes again after the acknowledgement wait.
             let _ = self.give_back(&receipt, Duration::ZERO).await;
@@ -305,7 +322,11 @@ impl Cursor {
     /// [`Error::Unavailable`]; the caller tries again.
     pub async fn rebuild(&mut self, window: Duration, since: UnixMs, now: UnixMs) -> Result<(), Error> {
         self.position.set_window(window);
-        self.ensure_consumer(since, now).await?;
+        let existed = self.ensure_consumer(since, now).await?;
+        if existed && self.is_alone().await? {
+            // What it gave out when nothing reached us would come after the acknowledgement wait.
+            consumer::reset(&self.store, &self.stream, &self.name).await?;
+        }
         self.fold(now).await?;
         self.position.made_again();
         Ok(())
@@ -339,21 +360,53 @@ impl Cursor {
         self.reply(receipt, Bytes::from_static(b"+WPI")).await
     }
 
+    /// Whether no other process works with the cursor. When in doubt, no.
+    async fn is_alone(&mut self) -> Result<bool, Error> {
+        if !self.peers().is_shared() {
+            // Another may have come while nothing reached us; it hears this, and says so.
+            consumer::announce(&self.store, &self.name, self.peers().own()).await?;
+            let end = Instant::now() + HELD_WAIT;
+            while let Ok(Some(message)) = timeout_at(end, self.held.next()).await {
+                self.asked(message).await;
+            }
+        }
+        Ok(!self.peers().is_shared())
+    }
+
+    /// Takes in what another process said, or this one itself.
+    async fn asked(&mut self, message: async_nats::Message) {
+        let (said, own) = (consumer::said(&message), self.peers().own());
+        let peers = self.position.peers_mut();
+        match said {
+            Said::Attached(name) | Said::Left(name) | Said::Shared(Some(name)) if name == own => return,
+            Said::Attached(name) => peers.came(name),
+            Said::Shared(name) => peers.found(name),
+            Said::Left(name) => peers.left(name),
+            Said::Question => {}
+        }
+        consumer::say_held(&self.store, message, Some(own)).await;
+    }
+
     async fn reply(&self, receipt: &Receipt, payload: Bytes) -> Result<(), Error> {
         let published = self.store.inner.client.publish(receipt.0.clone(), payload).await;
         published.map_err(|e| Error::unavailable("answer for an event", e))
     }
 
-    async fn admit(&mut self, message: Message, now: UnixMs) -> Result<Option<Pulled>, Error> {
-        if message.times > 1 {
-            self.store.inner.counts.note_redelivered();
+    /// Sorts what was given out. Until that succeeds nothing else is taken in.
+    async fn sort(&mut self, now: UnixMs) -> Result<Option<Pulled>, Error> {
+        let Some(unsorted) = &self.unsorted else { return Ok(None) };
+        let read = match unsorted.reading {
+            Reading::None => Ok(()),
+            Reading::New => self.refresh(now).await,
+            Reading::All => self.fold(now).await,
+        };
+        let Some(mut unsorted) = self.unsorted.take() else { return Ok(None) };
+        if let Err(error) = read {
+            unsorted.again_at = Instant::now() + REFUSED_WAIT;
+            self.unsorted = Some(unsorted);
+            return Err(error);
         }
-        match self.position.came(&message, Instant::now()) {
-            Reading::None => {}
-            Reading::New => self.refresh(now).await?,
-            Reading::All => self.fold(now).await?,
-        }
-        match self.position.sort(message) {
+        match self.position.sort(*unsorted.message) {
             Sorted::Due(pulled) => Ok(Some(*pulled)),
             Sorted::Over(receipt) => self.acknowledge(&receipt).await.map(|()| None),
         }

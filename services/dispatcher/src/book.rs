@@ -243,16 +243,19 @@ impl Book {
         self.wait_until(due, at, now)
     }
 
-    /// Takes over what the facts say is to be tried again and is not here, `grace` later than they
-    /// say: where another dispatcher works on the same cursor, it comes first. What was taken over
-    /// before is forgotten.
-    pub(crate) fn adopt(&mut self, all: impl IntoIterator<Item = (EventId, Again)>, grace: Duration) {
+    /// Takes over what the facts say is to be tried again and is not here; `when` says when, of an event and
+    /// the time in the facts. What was taken over before is forgotten.
+    pub(crate) fn adopt(
+        &mut self,
+        all: impl IntoIterator<Item = (EventId, Again)>,
+        when: impl Fn(EventId, UnixMs) -> UnixMs,
+    ) {
         self.parked.forget_adopted();
         for (event, again) in all {
             let is_here = self.parked.at(event).is_some() || self.find(event).is_some();
             if let (false, Some(place)) = (is_here, again.place) {
                 let parked = Parked { place, attempt: again.tried + 1, adopted: true };
-                self.parked.put(event, again.at.plus(grace), parked);
+                self.parked.put(event, when(event, again.at), parked);
             }
         }
     }

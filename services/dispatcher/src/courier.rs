@@ -94,7 +94,6 @@ pub(crate) async fn run(
         last_sent_at: None,
     };
     let Some(mut cursor) = courier.attach(&mut rx).await else { return };
-    courier.adopt(&cursor);
     courier.work(&mut cursor, &mut rx).await;
     let unheard = cursor.stop_asking().await;
     courier.finish(&mut cursor, &mut rx).await;
@@ -135,7 +134,10 @@ impl Courier {
             if cursor.is_lost() {
                 self.rebuild(cursor).await;
             }
-            self.read_parked();
+            if !self.work.knows(cursor.peers()) {
+                self.adopt(cursor);
+            }
+            self.read_parked(cursor).await;
             self.begin(cursor).await;
             if let Err(error) = cursor.ask(self.work.book().wanted()).await {
                 self.later("ask for events", &error);
@@ -210,9 +212,16 @@ impl Courier {
     }
 
     /// Begins to read the event of the parked delivery that is due.
-    fn read_parked(&mut self) {
+    async fn read_parked(&mut self, cursor: &mut Cursor) {
         if self.is_held_up() || self.serving().is_none() {
             return;
+        }
+        if cursor.peers().is_shared() && self.work.is_to_take_over(clock::of_log(&self.hub)) {
+            // Another may have done it just now.
+            self.look_again(cursor).await;
+            if self.is_held_up() {
+                return;
+            }
         }
         if let Some(parked) = self.work.begin_to_read(clock::of_log(&self.hub)) {
             let (store, key) = (self.hub.store().clone(), self.key);
@@ -230,7 +239,7 @@ impl Courier {
     /// Takes over what the facts say is to be tried again.
     fn adopt(&mut self, cursor: &Cursor) {
         if let Some((output, _)) = self.configured() {
-            self.work.adopt(cursor.again(), cursor.is_shared(), &output);
+            self.work.adopt(cursor.again(), cursor.peers(), &output, clock::of_log(&self.hub));
         }
     }
 
@@ -258,17 +267,22 @@ impl Courier {
     }
 
     async fn still_working(&mut self, cursor: &mut Cursor) {
-        if cursor.is_shared() {
-            match cursor.look_again(clock::of_log(&self.hub)).await {
-                Ok(()) => self.adopt(cursor),
-                Err(error) => self.later("read the facts of others", &error),
-            }
+        if cursor.peers().is_shared() {
+            self.look_again(cursor).await;
         }
         for receipt in self.work.book().receipts() {
             if let Err(error) = cursor.in_progress(receipt).await {
                 warn!(output = %self.key.output, %error, "cannot say that an event is in progress");
                 return;
             }
+        }
+    }
+
+    /// Takes in what others did.
+    async fn look_again(&mut self, cursor: &mut Cursor) {
+        match cursor.look_again(clock::of_log(&self.hub)).await {
+            Ok(()) => self.adopt(cursor),
+            Err(error) => self.later("read the facts of others", &error),
         }
     }
 

@@ -10,6 +10,7 @@ use async_nats::jetstream::stream::ConsumerCreateStrictErrorKind;
 use bytes::Bytes;
 use model::UnixMs;
 use tracing::warn;
+use uuid::Uuid;
 
 use super::{ACK_WAIT, UNACKED_MAX};
 use crate::fact::{CursorKey, time};
@@ -23,8 +24,10 @@ const INACTIVE_SLACK: Duration = Duration::from_secs(900);
 pub(super) const ATTACHES: &[u8] = b"attaches";
 /// What one that only wants to know says.
 pub(super) const ASKS: &[u8] = b"";
-/// What a process says once it has attached, before a name of its own.
+/// What a process says before its name: once it has attached, when another asks, and when it leaves.
 const ATTACHED: &str = "attached ";
+const HOLDS: &str = "holds ";
+const LEAVES: &str = "leaves ";
 /// How long another process is given to say that it works with a cursor. One that is stopped or
 /// cut off does not say so; its events come after [`ACK_WAIT`].
 pub(super) const HELD_WAIT: Duration = Duration::from_millis(500);
@@ -58,38 +61,48 @@ pub(super) async fn is_held(store: &Store, name: &str, why: &'static [u8]) -> bo
 
 /// Says that a process has attached: of two that ask at the same moment neither hears the other, but
 /// one of them hears this, and what it answers everyone hears.
-pub(super) async fn announce(store: &Store, name: &str, own: &str) -> Result<(), Error> {
+pub(super) async fn announce(store: &Store, name: &str, own: Uuid) -> Result<(), Error> {
     let subject = held_subject(name);
     let said = store.inner.client.publish_with_reply(subject.clone(), subject, format!("{ATTACHED}{own}").into());
     said.await.map_err(|e| Error::unavailable("attach to a cursor", e))
 }
 
+/// Says that a process leaves.
+pub(super) async fn take_leave(store: &Store, name: &str, own: Uuid) {
+    // Who does not hear it lets a process go first that is not there: that costs time.
+    let _ = store.inner.client.publish(held_subject(name), format!("{LEAVES}{own}").into()).await;
+}
+
 /// What a message among the processes of a cursor says.
 pub(super) enum Said {
-    /// What this process said itself.
-    Own,
-    /// That another process works with the cursor.
-    Shared,
+    /// Another process has attached.
+    Attached(Uuid),
+    /// Another process works with the cursor, or attaches just now; an earlier version does not say its name.
+    Shared(Option<Uuid>),
+    /// Another process leaves.
+    Left(Uuid),
     /// A question from one that only wants to know.
     Question,
 }
 
-/// Reads a message for the process of that name.
-pub(super) fn said(message: &async_nats::Message, own: &str) -> Said {
-    let attached = std::str::from_utf8(&message.payload).ok().and_then(|text| text.strip_prefix(ATTACHED));
-    match (attached, &message.reply) {
-        (Some(name), _) if name == own => Said::Own,
-        // An answer to an announcement asks for none.
-        (Some(_), _) | (None, None) => Said::Shared,
-        (None, Some(_)) if message.payload.as_ref() == ATTACHES => Said::Shared,
-        (None, Some(_)) => Said::Question,
+/// Reads a message.
+pub(super) fn said(message: &async_nats::Message) -> Said {
+    let text = std::str::from_utf8(&message.payload).unwrap_or_default();
+    let name = |word| text.strip_prefix(word).and_then(|name| name.parse().ok());
+    match (name(ATTACHED), name(LEAVES)) {
+        (Some(name), _) => Said::Attached(name),
+        (_, Some(name)) => Said::Left(name),
+        _ if message.reply.is_none() => Said::Shared(name(HOLDS)),
+        _ if message.payload.as_ref() == ATTACHES => Said::Shared(None),
+        _ => Said::Question,
     }
 }
 
-/// Answers another process that asked.
-pub(super) async fn say_held(store: &Store, question: async_nats::Message) {
+/// Answers another process that asked, by name if this one has any.
+pub(super) async fn say_held(store: &Store, question: async_nats::Message, own: Option<Uuid>) {
     let Some(reply) = question.reply else { return };
-    if let Err(error) = store.inner.client.publish(reply, Bytes::new()).await {
+    let text = own.map(|own| format!("{HOLDS}{own}")).unwrap_or_default();
+    if let Err(error) = store.inner.client.publish(reply, text.into()).await {
         warn!(%error, "another dispatcher could not be told that a cursor is held");
     }
 }

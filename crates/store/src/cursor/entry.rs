@@ -7,6 +7,7 @@
 use async_nats::Subscriber;
 use futures_util::StreamExt;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::consumer::{self, ATTACHES, HELD_WAIT};
 use crate::{Error, Store};
@@ -16,7 +17,7 @@ const TRIES: usize = 10;
 
 /// Listens for others who ask about the cursor, from now on; returns whether another was there
 /// before. When in doubt, yes.
-pub(super) async fn enter(store: &Store, name: &str, own: &str) -> Result<(Subscriber, bool), Error> {
+pub(super) async fn enter(store: &Store, name: &str, own: Uuid) -> Result<(Subscriber, bool), Error> {
     for _ in 0..TRIES {
         // Whoever finds the cursor free listens by then, and hears all others who do.
         let mut free = subscribe(store, free_subject(name)).await?;
@@ -33,11 +34,11 @@ pub(super) async fn enter(store: &Store, name: &str, own: &str) -> Result<(Subsc
 }
 
 /// Says that the cursor was found free. Who hears another say so first is not the first.
-async fn is_first(store: &Store, name: &str, own: &str, free: &mut Subscriber) -> Result<bool, Error> {
-    let said = store.inner.client.publish(free_subject(name), own.to_owned().into()).await;
+async fn is_first(store: &Store, name: &str, own: Uuid, free: &mut Subscriber) -> Result<bool, Error> {
+    let said = store.inner.client.publish(free_subject(name), own.to_string().into()).await;
     said.map_err(|e| Error::unavailable("attach to a cursor", e))?;
     let first = timeout(HELD_WAIT, free.next()).await;
-    Ok(first.is_ok_and(|first| first.is_some_and(|first| first.payload.as_ref() == own.as_bytes())))
+    Ok(first.is_ok_and(|first| first.is_some_and(|first| first.payload.as_ref() == own.to_string().as_bytes())))
 }
 
 async fn subscribe(store: &Store, subject: String) -> Result<Subscriber, Error> {

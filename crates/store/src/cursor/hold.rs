@@ -36,7 +36,7 @@ impl Hold {
     /// Answers others who ask, until the connection to NATS is given up.
     pub async fn answer(mut self) {
         while let Some(question) = self.asked.next().await {
-            consumer::say_held(&self.store, question).await;
+            consumer::say_held(&self.store, question, None).await;
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::REFUSED_WAIT;
 use super::consumer::SLACK;
+use super::peers::Peers;
 use super::pull::Message;
 use super::pulled::{Pulled, Receipt};
 
@@ -44,7 +45,7 @@ pub struct Position {
     /// Nothing is asked before this time, because NATS refused.
     refused_until: Instant,
     lost: bool,
-    shared: bool,
+    peers: Peers,
 }
 
 /// Which facts are to be read before an event is [sorted](Position::sort).
@@ -68,8 +69,8 @@ pub enum Sorted {
 }
 
 impl Position {
-    /// Nothing is known yet but whether another process works with the cursor.
-    pub fn new(output: OutputId, window: Duration, shared: bool, now: UnixMs, instant: Instant) -> Self {
+    /// Nothing is known yet but who else works with the cursor.
+    pub fn new(output: OutputId, window: Duration, peers: Peers, now: UnixMs, instant: Instant) -> Self {
         Self {
             output,
             window,
@@ -86,7 +87,7 @@ impl Position {
             came_at: None,
             refused_until: instant,
             lost: false,
-            shared,
+            peers,
         }
     }
 
@@ -205,9 +206,14 @@ impl Position {
         self.lost = true;
     }
 
-    /// Another process attaches to the cursor.
-    pub fn share(&mut self) {
-        self.shared = true;
+    /// Who else works with the cursor.
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// Who else works with the cursor, to be told of others.
+    pub fn peers_mut(&mut self) -> &mut Peers {
+        &mut self.peers
     }
 
     /// Takes in that an event was given out; returns which facts to read before it is sorted.
@@ -268,12 +274,6 @@ impl Position {
     /// Whether the consumer is gone.
     pub fn is_lost(&self) -> bool {
         self.lost
-    }
-
-    /// Whether another process may work with the cursor too: one did when we attached, or has
-    /// attached since.
-    pub fn is_shared(&self) -> bool {
-        self.shared
     }
 
     /// When the standing requests are over, even if NATS does not say so; `None` when none stands.

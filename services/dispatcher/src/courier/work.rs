@@ -14,7 +14,7 @@ use model::reason::Reason;
 use model::record::{Bucket, Output, Paused};
 use model::{EventId, UnixMs, retry};
 use store::answer::Given;
-use store::cursor::{ACK_WAIT, Pulled, Receipt};
+use store::cursor::{ACK_WAIT, PROGRESS_EVERY, Peers, Pulled, Receipt};
 use store::event::Stored;
 use store::fact::CursorKey;
 use tokio::sync::mpsc;
@@ -49,6 +49,8 @@ pub(crate) struct Work {
     facts: Vec<Concluded>,
     /// What to acknowledge of deliveries that ended elsewhere.
     elsewhere: Vec<Receipt>,
+    /// Who else works on the cursor, and since when they are known.
+    company: Option<(Peers, UnixMs)>,
 }
 
 /// A fact, and the answer that it tells of.
@@ -77,7 +79,7 @@ impl Work {
     /// The work on a cursor; sessions tell it by `tx`.
     pub(crate) fn new(key: CursorKey, tx: mpsc::UnboundedSender<ToCourier>) -> Self {
         let (sessions, facts, elsewhere) = (VecDeque::new(), Vec::new(), Vec::new());
-        Self { key, tx, sessions, book: Book::new(), handing: None, reading: None, facts, elsewhere }
+        Self { key, tx, sessions, book: Book::new(), handing: None, reading: None, facts, elsewhere, company: None }
     }
 
     /// What is at hand.
@@ -219,16 +221,36 @@ impl Work {
         self.book.take(pulled, now)
     }
 
-    /// Takes over what the facts say is to be tried again. Where another dispatcher works on the
-    /// cursor too, that one has the time of an attempt to do it first.
+    /// Whether something was taken over since others came or left.
+    pub(crate) fn knows(&self, peers: &Peers) -> bool {
+        self.company.as_ref().is_some_and(|(known, _)| known == peers)
+    }
+
+    /// Takes over what the facts say is to be tried again, unless the consumer gives it out first. Where
+    /// other dispatchers work on the cursor too, the one that has it is given the time of an attempt;
+    /// then each of the others in its turn, and has read by its own whether one before it did.
     pub(crate) fn adopt(
         &mut self,
         again: impl IntoIterator<Item = (EventId, Again)>,
-        is_shared: bool,
+        peers: &Peers,
         output: &Output,
+        now: UnixMs,
     ) {
-        let grace = if is_shared { ACK_WAIT + output.timeout() } else { Duration::ZERO };
-        self.book.adopt(again, grace);
+        if !self.knows(peers) {
+            self.company = Some((peers.clone(), now));
+        }
+        let since = self.company.as_ref().map_or(now, |(_, since)| *since);
+        let (first, each) = match peers.is_shared() {
+            true => (ACK_WAIT + output.timeout(), output.timeout() + 2 * PROGRESS_EVERY),
+            false => (PROGRESS_EVERY, Duration::ZERO),
+        };
+        let grace = |event| first + each * u32::try_from(peers.turn(event)).unwrap_or(u32::MAX);
+        self.book.adopt(again, |event, at| at.max(since).plus(grace(event)));
+    }
+
+    /// Whether the parked delivery whose event is to be read now was taken over from the facts.
+    pub(crate) fn is_to_take_over(&self, now: UnixMs) -> bool {
+        self.reading.is_none() && self.book.parked_due(now).is_some_and(|(_, parked)| parked.adopted)
     }
 
     /// The parked delivery whose event is to be read now, one at a time. [`Work::read`] says what

@@ -15,9 +15,10 @@ use model::request::{Header, Request};
 use model::{EventId, retry};
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
-use store::cursor::{Message, PROGRESS_EVERY, Position, Reading, Receipt, Sorted};
+use store::cursor::{Message, PROGRESS_EVERY, Peers, Position, Reading, Receipt, Sorted};
 use store::event::Stored;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::nats::{millis, place};
 use super::plan::{Keeps, Weather};
@@ -80,8 +81,17 @@ pub(super) enum Signal {
     Over(usize),
     NoConsumer,
     Reconnected,
-    /// Another process attaches.
-    Attaches,
+    /// What another process says of itself.
+    Peer(Peer),
+}
+
+/// What the processes of a cursor say to each other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Peer {
+    Asks,
+    Attached(Uuid),
+    Holds(Uuid),
+    Leaves(Uuid),
 }
 
 /// What was being done.
@@ -103,7 +113,7 @@ pub(super) enum Done {
 }
 
 impl Holder {
-    fn new(dispatcher: usize, output: usize, world: &World) -> Self {
+    fn new(dispatcher: usize, output: usize, own: Uuid, world: &World) -> Self {
         let (tx, rx) = mpsc::unbounded_channel();
         let work = Work::new(world.cursor_key(output), tx.clone());
         let (key, now, instant) = (world.cursor_key(output).output, world.wall(), world.instant());
@@ -113,7 +123,7 @@ impl Holder {
             tx,
             rx,
             work: Some(work),
-            position: Position::new(key, world.window(), false, now, instant),
+            position: Position::new(key, world.window(), Peers::new(own, false), now, instant),
             phase: Phase::Asking,
             is_second: false,
             signals: VecDeque::new(),
@@ -169,7 +179,8 @@ impl World {
             return;
         }
         let holder = self.holders.len();
-        let new = Holder::new(dispatcher, output, self);
+        let own = Uuid::from_u128(self.rng.random());
+        let new = Holder::new(dispatcher, output, own, self);
         let _ = new.tx.send(told);
         self.holders.push(new);
         self.dispatchers[dispatcher].couriers[output] = Some((holder, 1));
@@ -197,8 +208,10 @@ impl World {
     pub(super) fn signalled(&mut self, holder: usize, signal: Signal) {
         if matches!(self.holders[holder].phase, Phase::Draining { .. }) {
             self.say(|| format!("courier {holder} leaves unheard {signal:?}"));
-            if let Signal::Message(message) = signal {
-                self.holders[holder].unheard.push(message.receipt);
+            match signal {
+                Signal::Message(message) => self.holders[holder].unheard.push(message.receipt),
+                Signal::Peer(peer) => self.hear_of(holder, peer),
+                Signal::Over(_) | Signal::NoConsumer | Signal::Reconnected => {}
             }
             return;
         }
@@ -278,12 +291,13 @@ impl World {
         let (since, nats, events) = (self.since(), &mut self.nats[output], &self.events);
         let one = &mut self.holders[holder];
         if let Done::Attached { is_held } = done {
-            one.position = Position::new(self.keys[output].output, window, *is_held, now, instant);
+            let peers = Peers::new(one.position.peers().own(), *is_held);
+            one.position = Position::new(self.keys[output].output, window, peers, now, instant);
         }
         let from = one.position.begins_at(last, since, now);
         let existed = nats.ensure(from, events);
         one.position.reaches(from);
-        let is_taken_over = matches!(done, Done::Attached { is_held: false }) && existed;
+        let is_taken_over = existed && !one.position.peers().is_shared();
         if is_taken_over && let Some(consumer) = &mut nats.consumer {
             consumer.reset();
         }
@@ -296,13 +310,10 @@ impl World {
         one.phase = Phase::Working;
         self.say(|| format!("courier {holder} of output {output} {done:?}, reset {is_taken_over}"));
         self.adopt(holder);
-        if let Done::Attached { .. } = done
-            && self.tell_holders(holder)
-        {
-            // Who hears of it answers.
-            self.signal(holder, Signal::Attaches);
-        }
         if let Done::Attached { .. } = done {
+            // Who hears of it answers.
+            let own = self.holders[holder].position.peers().own();
+            self.tell_holders(holder, Peer::Attached(own));
             let first = self.jitter(millis(PROGRESS_EVERY));
             self.at(first, What::Done(holder, Done::Tick));
         }
@@ -310,11 +321,21 @@ impl World {
     }
 
     fn adopt(&mut self, holder: usize) {
-        let output = self.output(self.holders[holder].output);
+        let (now, output) = (self.wall(), self.output(self.holders[holder].output));
         let one = &mut self.holders[holder];
         if let Some(work) = &mut one.work {
-            work.adopt(one.position.again(), one.position.is_shared(), &output);
+            work.adopt(one.position.again(), one.position.peers(), &output, now);
         }
+    }
+
+    /// Takes in what others did.
+    fn look_again(&mut self, holder: usize) {
+        let (now, nats) = (self.wall(), &self.nats[self.holders[holder].output]);
+        let position = &mut self.holders[holder].position;
+        let (folded, progress) = position.to_fold();
+        let last = nats.fold_after(folded, progress);
+        position.folded_new(last, now);
+        self.adopt(holder);
     }
 
     /// Begins what may begin.
@@ -322,6 +343,9 @@ impl World {
         self.append(holder);
         let (now, instant, output) = (self.wall(), self.instant(), self.holders[holder].output);
         if self.now >= self.holders[holder].pause {
+            if self.holders[holder].position.peers().is_shared() && self.work(holder).is_to_take_over(now) {
+                self.look_again(holder);
+            }
             if let Some(parked) = self.work(holder).begin_to_read(now) {
                 let after = self.up_in() + self.short();
                 self.at(after, What::Done(holder, Done::Read(parked.place)));
@@ -417,7 +441,7 @@ impl World {
             Signal::Over(left) => one.position.over(left),
             Signal::NoConsumer => one.position.lose(),
             Signal::Reconnected => one.position.reconnected(),
-            Signal::Attaches => one.position.share(),
+            Signal::Peer(peer) => self.hear_of(holder, peer),
             Signal::Message(message) => {
                 let nats = &self.nats[output];
                 match one.position.came(&message, instant) {
@@ -473,12 +497,8 @@ impl World {
                 if self.holders[holder].phase != Phase::Working {
                     return;
                 }
-                if self.holders[holder].position.is_shared() {
-                    let one = &mut self.holders[holder];
-                    let (folded, progress) = one.position.to_fold();
-                    let last = self.nats[output].fold_after(folded, progress);
-                    one.position.folded_new(last, now);
-                    self.adopt(holder);
+                if self.holders[holder].position.peers().is_shared() {
+                    self.look_again(holder);
                 }
                 let mut places: Vec<u64> = self.work(holder).book().receipts().map(place).collect();
                 // They are in no order.
@@ -529,6 +549,8 @@ impl World {
         for place in places {
             self.operate(output, Op::GiveBack(place));
         }
+        let own = self.holders[holder].position.peers().own();
+        self.tell_holders(holder, Peer::Leaves(own));
         self.holders[holder].kill();
     }
 

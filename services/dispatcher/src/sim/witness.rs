@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use model::EventId;
-use model::fact::{Ending, Fact, Next, Outcome};
+use model::fact::{Ending, Fact, Outcome};
 use model::progress::{Progress, State};
 
 use super::plan::{Class, Keeps, Plan};
@@ -20,8 +20,6 @@ pub(super) struct Witness {
     endings: HashMap<EventId, u32>,
     /// Attempts that have a fact.
     finished: HashMap<(EventId, u32), u32>,
-    /// Events that are tried again, and where they lie is in the log.
-    again: HashSet<EventId>,
     /// How often each attempt arrived at the destination.
     arrived: BTreeMap<(EventId, u32), u32>,
     first: Vec<EventId>,
@@ -41,11 +39,8 @@ impl Witness {
         if fact.ending().is_some() {
             *self.endings.entry(fact.event()).or_default() += 1;
         }
-        if let Fact::AttemptFinished { event, attempt, next, place, .. } = fact {
+        if let Fact::AttemptFinished { event, attempt, .. } = fact {
             *self.finished.entry((*event, *attempt)).or_default() += 1;
-            if matches!(next, Next::RetryAt(_)) && place.is_some() {
-                self.again.insert(*event);
-            }
         }
     }
 
@@ -131,10 +126,6 @@ impl Witness {
             }
             if ending == Ending::Sent && succeeded == 0 {
                 return Err(format!("{event} counts as sent, and never was"));
-            }
-            // What one that stopped had parked, each of those that are left takes over, at the same time.
-            if plan.class == Class::Stops && self.again.contains(event) {
-                continue;
             }
             if plan.class <= Class::Agents && self.endings.get(event) != Some(&1) {
                 return Err(format!("{event} ended {:?} times", self.endings.get(event)));

@@ -146,11 +146,11 @@ fn after_the_handoff_a_delivery_holds_no_place_however_soon_it_is_tried_again() 
 fn what_the_facts_say_is_adopted_once_and_given_up_again() {
     let again = |tried, at| Again { tried, at, place: Some(7) };
     let mut book = book([1]);
-    book.adopt([(event(1), again(1, NOW)), (event(2), again(2, NOW)), (event(3), again(1, NOW))], Duration::ZERO);
+    book.adopt([(event(1), again(1, NOW)), (event(2), again(2, NOW)), (event(3), again(1, NOW))], |_, at| at);
     let (first, parked) = book.parked_due(NOW).unwrap();
     assert_eq!((first, parked.place, parked.attempt), (event(2), 7, 3), "what is here is not adopted");
     let grace = Duration::from_secs(90);
-    book.adopt([(event(3), again(1, NOW))], grace);
+    book.adopt([(event(3), again(1, NOW))], |_, at| at.plus(grace));
     assert_eq!((book.parked_due(NOW), book.next_at(NOW)), (None, Some(NOW.plus(grace))), "the other has ended");
     let given_out = Pulled { again: Some(again(1, NOW)), ..pulled(3) };
     assert_eq!(book.take(given_out, NOW), None);

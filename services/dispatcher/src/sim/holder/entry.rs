@@ -1,7 +1,7 @@
 //! How a courier comes among those that work with a cursor, step by step, as the store does it.
 
 use super::super::world::{What, World};
-use super::{Done, Phase, Signal};
+use super::{Done, Peer, Phase, Signal};
 
 impl World {
     /// Asks whether others hold the cursor, and who does hears of it.
@@ -11,7 +11,7 @@ impl World {
         }
         self.holders[holder].phase = Phase::Asking;
         self.holders[holder].is_second = false;
-        let is_held = self.tell_holders(holder);
+        let is_held = self.tell_holders(holder, Peer::Asks);
         let after = if is_held { self.few() } else { self.short() };
         self.at(after, What::Done(holder, Done::Asked { is_held }));
     }
@@ -47,13 +47,29 @@ impl World {
         !there.is_empty() && there.iter().all(answers_later)
     }
 
-    /// Whoever listens for the cursor is told that another attaches.
-    pub(super) fn tell_holders(&mut self, asks: usize) -> bool {
-        let there = self.there(asks);
+    /// Whoever listens for the cursor hears what one of them says; returns whether anyone does.
+    pub(super) fn tell_holders(&mut self, says: usize, peer: Peer) -> bool {
+        let there = self.there(says);
         for other in &there {
-            self.signal(*other, Signal::Attaches);
+            self.signal(*other, Signal::Peer(peer));
         }
         !there.is_empty()
+    }
+
+    /// A courier hears what another says of itself.
+    pub(super) fn hear_of(&mut self, holder: usize, peer: Peer) {
+        let peers = self.holders[holder].position.peers_mut();
+        let own = peers.own();
+        match peer {
+            Peer::Asks => peers.found(None),
+            Peer::Holds(name) => peers.found(Some(name)),
+            Peer::Leaves(name) => peers.left(name),
+            Peer::Attached(name) => {
+                peers.came(name);
+                self.tell_holders(holder, Peer::Holds(own));
+            }
+        }
+        self.adopt(holder);
     }
 
     /// The others who listen for the cursor.
