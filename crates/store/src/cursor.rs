@@ -28,6 +28,7 @@ use model::progress::{Again, Progress};
 use model::{EventId, UnixMs};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
+use tracing::info;
 use uuid::Uuid;
 
 use consumer::{HELD_WAIT, Said};
@@ -234,7 +235,7 @@ impl Cursor {
             }
             What::Unsorted => return self.sort(now).await,
             What::Signal(Some(Signal::Over { left })) => self.position.over(left),
-            What::Signal(Some(Signal::NoConsumer)) => self.position.lose(),
+            What::Signal(Some(Signal::NoConsumer)) => self.lose("nobody has it"),
             What::Signal(Some(Signal::Refused)) => self.position.refused(Instant::now()),
             What::Signal(Some(Signal::Stranger(receipt))) => {
                 self.position.over(1);
@@ -244,8 +245,12 @@ impl Cursor {
             }
             What::Signal(Some(Signal::Nothing)) => {}
             What::Asked(Some(message)) => self.asked(message).await,
-            What::Asked(None) | What::Signal(None) | What::Overdue => self.position.lose(),
-            What::Reconnected => self.position.reconnected(),
+            What::Overdue => self.lose("it says nothing"),
+            What::Asked(None) | What::Signal(None) => self.lose("the connection was given up"),
+            What::Reconnected => {
+                self.pulls.renew();
+                self.position.reconnected();
+            }
             What::MayAsk => {}
         }
         Ok(None)
@@ -322,6 +327,7 @@ impl Cursor {
     /// [`Error::Unavailable`]; the caller tries again.
     pub async fn rebuild(&mut self, window: Duration, since: UnixMs, now: UnixMs) -> Result<(), Error> {
         self.position.set_window(window);
+        self.pulls.renew();
         let existed = self.ensure_consumer(since, now).await?;
         if existed && self.is_alone().await? {
             // What it gave out when nothing reached us would come after the acknowledgement wait.
@@ -358,6 +364,11 @@ impl Cursor {
     /// [`Error::Unavailable`]; then it may be given out again.
     pub async fn in_progress(&self, receipt: &Receipt) -> Result<(), Error> {
         self.reply(receipt, Bytes::from_static(b"+WPI")).await
+    }
+
+    fn lose(&mut self, why: &'static str) {
+        info!(output = %self.key.output, why, "the consumer of a cursor is lost");
+        self.position.lose();
     }
 
     /// Whether no other process works with the cursor. When in doubt, no.

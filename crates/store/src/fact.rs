@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_nats::datetime::from_nanos;
 use async_nats::jetstream::Context;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
-use async_nats::jetstream::consumer::{Consumer, DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
+use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
 use futures_util::StreamExt;
 use model::fact::{self, Ending, Fact};
 use model::progress::Progress;
@@ -25,7 +25,8 @@ const APPEND_BUDGET: Duration = Duration::from_secs(4);
 pub(crate) const EXPECTED_LAST: &str = "Nats-Expected-Last-Subject-Sequence";
 /// How long the next message of a read is waited for.
 const READ_WAIT: Duration = Duration::from_secs(5);
-/// How long a reader of the log may take to be made before another is made instead, and how often.
+/// How long a reader of the log may take to be made, and to say something, before another is made
+/// instead, and how often.
 const READER_WAIT: Duration = Duration::from_secs(2);
 const READER_TRIES: usize = 4;
 
@@ -138,14 +139,20 @@ impl Facts {
             ..OrderedConfig::default()
         };
         let stream = self.layout.fact_stream(key.bucket);
-        let consumer = self.reader(config, &stream).await.map_err(|e| Error::unavailable(what, e))?;
-        let mut messages = consumer.messages().await.map_err(|e| Error::unavailable(what, e))?;
+        let mut messages = self.reader(&config, &stream).await.map_err(|e| Error::unavailable(what, e))?;
+        let (mut tries, mut wait) = (READER_TRIES, READER_WAIT);
         loop {
-            let message = timeout(READ_WAIT, messages.next()).await;
-            let Ok(Some(message)) = message else {
-                return Err(Error::timed_out(what));
+            let message = match timeout(wait, messages.next()).await {
+                Ok(Some(message)) => message.map_err(|e| Error::unavailable(what, e))?,
+                // It was made, and says nothing.
+                Err(_) if wait == READER_WAIT && tries > 1 => {
+                    tries -= 1;
+                    messages = self.reader(&config, &stream).await.map_err(|e| Error::unavailable(what, e))?;
+                    continue;
+                }
+                Ok(None) | Err(_) => return Err(Error::timed_out(what)),
             };
-            let message = message.map_err(|e| Error::unavailable(what, e))?;
+            wait = READ_WAIT;
             let sequence = message.info().map_err(|e| Error::unavailable(what, e))?.stream_sequence;
             self.decode(&stream, sequence, &message.payload).iter().for_each(&mut each);
             if sequence >= last {
@@ -156,18 +163,14 @@ impl Facts {
 
     /// A reader of a stream. NATS puts it on any of the servers that have the stream, also on one
     /// that is frozen until it finds that out; the next may then be put on another.
-    async fn reader(
-        &self,
-        config: OrderedConfig,
-        stream: &str,
-    ) -> Result<Consumer<OrderedConfig>, async_nats::jetstream::stream::ConsumerError> {
+    async fn reader(&self, config: &OrderedConfig, stream: &str) -> Result<Ordered, async_nats::Error> {
         for _ in 1..READER_TRIES {
             let made = self.context.create_consumer_on_stream(config.clone(), stream);
             if let Ok(made) = timeout(READER_WAIT, made).await {
-                return made;
+                return Ok(made?.messages().await?);
             }
         }
-        self.context.create_consumer_on_stream(config, stream).await
+        Ok(self.context.create_consumer_on_stream(config.clone(), stream).await?.messages().await?)
     }
 
     /// When a delivery of this cursor ended as sent, if its last message of facts says so.

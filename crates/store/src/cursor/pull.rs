@@ -83,14 +83,22 @@ pub(super) struct Pulls {
     client: Client,
     inbox: String,
     replies: Subscriber,
+    /// Stands in the reply subject of each request. What NATS says of the end of earlier requests is
+    /// not heard any more.
+    generation: u64,
 }
 
 impl Pulls {
     /// Subscribes to the replies.
     pub(super) async fn new(client: Client) -> Result<Self, Error> {
         let inbox = client.new_inbox();
-        let replies = client.subscribe(inbox.clone()).await.map_err(|e| Error::unavailable("subscribe", e))?;
-        Ok(Self { client, inbox, replies })
+        let replies = client.subscribe(format!("{inbox}.*")).await.map_err(|e| Error::unavailable("subscribe", e))?;
+        Ok(Self { client, inbox, replies, generation: 0 })
+    }
+
+    /// The requests that were made are over, or do not count any more; events that they bring do.
+    pub(super) fn renew(&mut self) {
+        self.generation += 1;
     }
 
     /// Asks a consumer for up to `batch` events.
@@ -110,13 +118,17 @@ impl Pulls {
             }
         };
         let payload = format!(r#"{{"batch":{batch},"max_bytes":{PULL_BYTES_MAX},{until}}}"#);
-        let sent = self.client.publish_with_reply(subject, self.inbox.clone(), payload.into()).await;
+        let reply = format!("{}.{}", self.inbox, self.generation);
+        let sent = self.client.publish_with_reply(subject, reply, payload.into()).await;
         sent.map_err(|e| Error::unavailable("ask for events", e))
     }
 
     /// Waits for what NATS says next; `None` when the connection was given up.
     pub(super) async fn next(&mut self) -> Option<Signal> {
-        self.replies.next().await.map(signal)
+        let message = self.replies.next().await?;
+        let generation = message.subject.rsplit('.').next().and_then(|last| last.parse().ok());
+        let is_earlier = message.status.is_some() && generation != Some(self.generation);
+        Some(if is_earlier { Signal::Nothing } else { signal(message) })
     }
 
     /// Has NATS take the subscription away, and with it the standing requests. What it gave out
