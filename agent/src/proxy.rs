@@ -3,6 +3,9 @@
 //! Only what goes to the relay's own server over TLS goes through it, by `CONNECT` (RFC 9110,
 //! section 9.3.6): the proxy sees a host name and sealed bytes. Requests to destinations never do.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -12,7 +15,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use ipnet::IpNet;
 use model::destination::Destination;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::secret::Secret;
@@ -179,7 +182,10 @@ impl Proxy {
         tokio::time::timeout(TUNNEL_TIME_MAX, asked).await.map_err(|_| TunnelError::TimedOut)?
     }
 
-    async fn ask(&self, stream: &mut TcpStream, authority: &str) -> Result<(), TunnelError> {
+    async fn ask<S>(&self, stream: &mut S, authority: &str) -> Result<(), TunnelError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let shown = self.authorization.as_ref();
         let shown = shown.map(|shown| format!("Proxy-Authorization: {}\r\n", shown.reveal())).unwrap_or_default();
         let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{shown}\r\n");

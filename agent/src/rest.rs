@@ -2,6 +2,8 @@
 
 mod client;
 mod find;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod log;
 mod record;
 mod tail;

@@ -11,10 +11,13 @@ static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| {
     let name = std::env::var("RELAY_FUZZ_TARGET").unwrap_or_default();
     let all = [
         agent::fuzz::TARGETS,
+        api::fuzz::TARGETS,
         crypto::fuzz::TARGETS,
         dispatcher::fuzz::TARGETS,
         ingress::fuzz::TARGETS,
         model::fuzz::TARGETS,
+        outbound::fuzz::TARGETS,
+        server::fuzz::TARGETS,
         store::fuzz::TARGETS,
         verify::fuzz::TARGETS,
     ]

@@ -9,6 +9,8 @@
 //! or all of them, lose nothing but an order that was under way.
 
 mod desk;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod order;
 mod shelf;
 

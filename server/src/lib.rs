@@ -35,4 +35,8 @@ mod server;
 mod tasks;
 pub mod tls;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use server::Server;

@@ -15,6 +15,8 @@
 
 mod connection;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod limits;
 mod slots;
 mod slow;

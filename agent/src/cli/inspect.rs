@@ -44,7 +44,7 @@ pub(super) async fn run(global: &Global, args: Args, out: &mut Out) -> Result<()
 }
 
 /// The delivery for people.
-fn page(log: &Log, bucket: Option<&Bucket>, output: Option<&Output>) -> String {
+pub(super) fn page(log: &Log, bucket: Option<&Bucket>, output: Option<&Output>) -> String {
     let mut page = String::new();
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {

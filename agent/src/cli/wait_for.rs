@@ -1,6 +1,6 @@
 //! `relay wait-for`: holds a script until a certain event has come.
 
-mod condition;
+pub(super) mod condition;
 
 use std::time::Duration;
 

@@ -47,7 +47,7 @@ struct Open {
 
 /// What has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Event {
+pub(super) struct Event {
     name: Option<String>,
     id: Option<String>,
     data: String,
@@ -149,7 +149,7 @@ impl Open {
 
 /// Takes lines apart into events.
 #[derive(Debug, Default)]
-struct Parser {
+pub(super) struct Parser {
     /// What came after the last line end.
     line: Vec<u8>,
     name: Option<String>,
@@ -161,7 +161,7 @@ struct Parser {
 
 impl Parser {
     /// Takes bytes; `None` when an event is larger than any that is taken.
-    fn feed(&mut self, bytes: &[u8], events: &mut VecDeque<Event>) -> Option<()> {
+    pub(super) fn feed(&mut self, bytes: &[u8], events: &mut VecDeque<Event>) -> Option<()> {
         for byte in bytes {
             let is_rest_of_crlf = std::mem::take(&mut self.after_cr) && *byte == b'\n';
             match byte {

@@ -9,8 +9,13 @@ use crate::{Secret, api_key};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets of this crate.
-pub const TARGETS: &[Target] =
-    &[("envelope", envelope), ("wrapped_key", wrapped_key), ("api_key", api_key_), ("session_token", session_token)];
+pub const TARGETS: &[Target] = &[
+    ("envelope", envelope),
+    ("wrapped_key", wrapped_key),
+    ("master_keys", master_keys),
+    ("api_key", api_key_),
+    ("session_token", session_token),
+];
 
 fn envelope(input: &[u8]) {
     let key = DataKey::from_bytes([7; KEY_BYTES]);
@@ -23,6 +28,14 @@ fn wrapped_key(input: &[u8]) {
     let Ok(wrapped) = serde_json::from_slice::<WrappedKey>(input) else { return };
     let Ok(master) = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".parse::<MasterKey>() else { return };
     assert!(MasterKeys::new(master, Vec::new()).unwrap("system", 1, &wrapped).is_err());
+}
+
+/// The file of master keys; the text of the key that verifies session tokens.
+fn master_keys(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let _ = text.parse::<MasterKeys>().map(drop);
+    let Ok(key) = text.parse::<PublicKey>() else { return };
+    assert_eq!(key.to_string().parse::<PublicKey>().ok(), Some(key));
 }
 
 fn api_key_(input: &[u8]) {

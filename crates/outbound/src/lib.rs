@@ -32,6 +32,10 @@ mod pool;
 pub mod net;
 pub mod tls;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use body::{Body, BodySink, Piece};
 pub use client::{Client, Finished, Keep, Request};
 pub use forward::{Forward, NotMade};

@@ -11,6 +11,8 @@
 
 mod consumer;
 mod entry;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod hold;
 mod peers;
 mod position;

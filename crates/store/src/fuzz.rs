@@ -6,13 +6,16 @@ use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message as _;
 
 use crate::event::Meta;
-use crate::{directory, presence};
+use crate::feed::Source;
+use crate::keyring::KeyName;
+use crate::{cursor, directory, presence};
 
 /// A target with its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets of this crate.
-pub const TARGETS: &[Target] = &[("meta", meta), ("directory_key", directory_key), ("presence_page", page)];
+pub const TARGETS: &[Target] =
+    &[("meta", meta), ("directory_key", directory_key), ("presence_page", page), ("stored_names", stored_names)];
 
 /// `Name: value` in lines, as the headers of an event.
 fn meta(input: &[u8]) {
@@ -35,6 +38,18 @@ fn directory_key(input: &[u8]) {
 
 fn page(input: &[u8]) {
     let _ = serde_json::from_slice::<presence::Page>(input);
+}
+
+/// Names of other things in NATS: data keys, places in streams.
+fn stored_names(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    if let Ok(name) = text.parse::<KeyName>() {
+        assert_eq!(name.to_string().parse(), Ok(name), "{text}");
+    }
+    if let Ok(source) = text.parse::<Source>() {
+        assert_eq!(source.to_string().parse().ok(), Some(source), "{text}");
+    }
+    cursor::fuzz::receipt(text);
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ async fn why(order: &mut Order) -> String {
 }
 
 /// Whether the certificate is for that name, and how it stands with it.
-fn check(certified: &CertifiedKey, name: &str) -> anyhow::Result<Standing> {
+pub(super) fn check(certified: &CertifiedKey, name: &str) -> anyhow::Result<Standing> {
     ensure!(tls::names(certified)?.iter().any(|one| one == name), "the certificate is for another name");
     let leaf = certified.end_entity_cert().context("read the certificate")?;
     let (_, parsed) = x509_parser::parse_x509_certificate(leaf).context("read the certificate's time")?;

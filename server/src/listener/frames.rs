@@ -60,7 +60,7 @@ impl<S> Counted<S> {
     }
 
     /// Follows the frames over bytes that were just read.
-    fn follow(&mut self, mut bytes: &[u8], now: Instant) -> io::Result<()> {
+    pub(super) fn follow(&mut self, mut bytes: &[u8], now: Instant) -> io::Result<()> {
         while !bytes.is_empty() {
             let taken = match &mut self.at {
                 At::Rest(left) => {

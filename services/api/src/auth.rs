@@ -5,6 +5,8 @@
 //! request: what is revoked there is refused at once.
 
 mod credentials;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod remembered;
 
 use std::sync::Arc;

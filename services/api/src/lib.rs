@@ -38,6 +38,10 @@ mod tests;
 mod when;
 mod write;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -8,6 +8,8 @@ mod client;
 mod count;
 mod cron;
 mod domain;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod input;
 mod integration;
 mod log;

@@ -67,7 +67,7 @@ struct Inner {
 
 /// What a caller presents.
 #[derive(Debug)]
-struct Credential {
+pub(crate) struct Credential {
     user: Option<String>,
     secret: Secret,
 }
@@ -166,7 +166,7 @@ impl Inner {
 
 impl Credential {
     /// Reads the one `Authorization` line (RFC 7617, RFC 6750); two are none.
-    fn of(request: &Request, with_user: bool) -> Option<Self> {
+    pub(crate) fn of(request: &Request, with_user: bool) -> Option<Self> {
         let mut lines = request.headers.iter().filter(|line| line.is("authorization"));
         let line = lines.next().filter(|_| lines.next().is_none())?;
         let (scheme, rest) = std::str::from_utf8(&line.value).ok()?.split_once(' ')?;

@@ -2,15 +2,19 @@
 
 use std::fmt::Debug;
 
+use model::request::{Header, Request};
+
 use crate::HeadTap;
+use crate::callers::Credential;
 use crate::capture::Captured;
 use crate::endpoint::Endpoint;
+use crate::trace;
 
 /// A target with its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets of this crate.
-pub const TARGETS: &[Target] = &[("connection", connection), ("endpoint", endpoint)];
+pub const TARGETS: &[Target] = &[("connection", connection), ("endpoint", endpoint), ("caller", caller)];
 
 /// Everything that comes over an HTTP/1 connection, in one piece and byte by byte: both must pass on
 /// the same bytes and read the same heads, up to the first that is refused. (When one is refused that
@@ -41,6 +45,18 @@ fn same<T: PartialEq + Debug>(one: &T, other: &T) {
 
 fn endpoint(input: &[u8]) {
     Endpoint::parse(&input.to_vec().into());
+}
+
+/// The value of an `Authorization` line, and of a `traceparent`.
+fn caller(input: &[u8]) {
+    let line = |name: &'static str| Header { name: name.into(), value: input.to_vec().into() };
+    let headers = vec![line("Authorization"), line("traceparent")];
+    let request = Request { headers, ..Request::default() };
+    let _ = Credential::of(&request, true).map(drop);
+    let _ = Credential::of(&request, false).map(drop);
+    if let Some(parent) = trace::of_sender(&request) {
+        assert_eq!(parent.to_string().parse().ok(), Some(parent));
+    }
 }
 
 #[cfg(test)]

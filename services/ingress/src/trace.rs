@@ -57,7 +57,7 @@ pub(crate) fn answered(root: &Span, body_bytes: u64, status: StatusCode) {
 }
 
 /// The sender's own span, if it names exactly one.
-fn of_sender(webhook: &Request) -> Option<TraceParent> {
+pub(crate) fn of_sender(webhook: &Request) -> Option<TraceParent> {
     let mut lines = webhook.headers.iter().filter(|line| line.is(TRACEPARENT));
     let (line, None) = (lines.next()?, lines.next()) else { return None };
     std::str::from_utf8(&line.value).ok()?.parse().ok()

@@ -98,7 +98,7 @@ impl Condition {
     }
 
     /// Whether it holds. What is not there is not equal to anything, and matches nothing.
-    pub(super) fn holds(&self, log: &Log) -> bool {
+    pub(in crate::cli) fn holds(&self, log: &Log) -> bool {
         let found = self.look(log);
         match (&self.test, found) {
             (Test::Is(text), Some(found)) => found == *text,

@@ -209,7 +209,7 @@ fn event(message: async_nats::Message) -> Option<Message> {
 /// `$JS.ACK.<stream>.<consumer>.<times>.<stream sequence>.<consumer sequence>.<time>.<pending>`,
 /// or with domain and account after `ACK` and a random part at the end.
 #[derive(Debug, PartialEq, Eq)]
-struct Numbers {
+pub(super) struct Numbers {
     delivered: u64,
     times: i64,
     place: u64,
@@ -218,7 +218,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn parse(reply: &str) -> Option<Self> {
+    pub(super) fn parse(reply: &str) -> Option<Self> {
         let parts: Vec<&str> = reply.split('.').collect();
         let first = match parts.len() {
             9 => 4,

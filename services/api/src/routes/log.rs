@@ -161,7 +161,7 @@ fn cursor(row: &Row) -> String {
     format!("{}.{}", row.event.0.simple(), row.output.0.simple())
 }
 
-fn read_cursor(text: &str) -> Result<After, Error> {
+pub(super) fn read_cursor(text: &str) -> Result<After, Error> {
     let ids = text.split_once('.').and_then(|(event, output)| {
         Some(After { event: EventId(Uuid::try_parse(event).ok()?), output: OutputId(Uuid::try_parse(output).ok()?) })
     });

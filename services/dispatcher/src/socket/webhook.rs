@@ -53,7 +53,7 @@ async fn whole_body(store: &Store, key: CursorKey, due: &Due, request: &mut Requ
     Ok(body.freeze())
 }
 
-fn webhook(
+pub(crate) fn webhook(
     request: &Request,
     body: &[u8],
     in_base64: bool,
