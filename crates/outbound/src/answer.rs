@@ -65,7 +65,9 @@ pub(crate) fn header_lines(bytes: &[u8]) -> Vec<Header> {
     while let Some(end) = rest.iter().position(|b| *b == b'\n') {
         let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
         rest = &rest[end + 1..];
-        if is_first {
+        if is_first && line.is_empty() {
+            // Nothing is said by empty lines before an answer (RFC 9112, section 2.2).
+        } else if is_first {
             is_final = !is_informational(line);
             is_first = false;
         } else if line.is_empty() && is_final {

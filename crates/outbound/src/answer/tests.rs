@@ -24,6 +24,12 @@ fn lines_come_in_order_as_they_were_written() {
 }
 
 #[test]
+fn empty_lines_before_an_answer_are_left_out() {
+    check("\r\n\nHTTP/1.1 200 OK\r\nA: 1\r\n\r\nB: 2\r\n", &[("A", "1")]);
+    check("HTTP/1.1 100 X\r\nA: 1\r\n\r\n\r\nHTTP/1.1 204 X\r\nB: 1\r\n\r\n", &[("B", "1")]);
+}
+
+#[test]
 fn informational_answers_are_left_out() {
     check(
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nLink: 1\r\n\r\nHTTP/1.1 200 OK\r\nA: 1\r\n\r\n",
