@@ -108,10 +108,14 @@ fn write_outcome(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     write_row(out, "**all**", &sum)?;
     writeln!(out)?;
     for (name, row) in rows.iter().filter(|(_, row)| !row.remarks.is_empty()) {
-        writeln!(out, "- `{name}`: {}.", row.remarks.join("; "))?;
+        writeln!(out, "- `{name}`: {}.", counted(&row.remarks))?;
     }
+    let mut not_run: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, why) in &outcome.not_run {
-        writeln!(out, "- `{name}`: **not run**: {why}.")?;
+        not_run.entry(why).or_default().push(format!("`{name}`"));
+    }
+    for (why, names) in not_run {
+        writeln!(out, "- **Not run**, {why}: {}.", names.join(", "))?;
     }
     write_ledgers(out, &outcome.ledgers)
 }
@@ -164,6 +168,33 @@ fn write_ledgers(out: &mut String, ledgers: &[Ledger]) -> std::fmt::Result {
     writeln!(out)
 }
 
+/// Each remark once, in the order in which they came, and how often if more than once.
+fn counted(remarks: &[String]) -> String {
+    let mut times: Vec<(&str, usize)> = Vec::new();
+    for remark in remarks {
+        match times.iter_mut().find(|(known, _)| known == remark) {
+            Some((_, times)) => *times += 1,
+            None => times.push((remark, 1)),
+        }
+    }
+    let text = |(remark, times): &(&str, usize)| match times {
+        1 => (*remark).to_owned(),
+        _ => format!("{remark} ({times} times)"),
+    };
+    times.iter().map(text).collect::<Vec<_>>().join("; ")
+}
+
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f32())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_remarked_again_is_counted() {
+        let remarks = ["full", "empty", "full"].map(ToOwned::to_owned);
+        assert_eq!(counted(&remarks), "full (2 times); empty");
+    }
 }
