@@ -4,7 +4,7 @@
 //!
 //! - [`Limits`] names every limit.
 //! - `slots` counts connections for each address.
-//! - [`Slow`] counts callers who were too slow.
+//! - [`Slow`] counts callers who were too slow, [`Misbehaved`] those who broke HTTP/2.
 //! - `timed` is a byte stream that fails when the caller is too slow.
 //! - `sniff` tells HTTP/1 from HTTP/2 by the first bytes, with TLS and without.
 //! - `connection` serves one connection with hyper, through the ingress's head tap.
@@ -18,6 +18,7 @@ mod frames;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod limits;
+mod misbehaved;
 mod slots;
 mod slow;
 mod sniff;
@@ -35,7 +36,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use connection::Closed;
 pub use limits::Limits;
+pub use misbehaved::Misbehaved;
 use slots::{Slot, Slots};
 pub use slow::Slow;
 
@@ -74,18 +77,19 @@ pub struct Listener<A> {
     tls: Option<TlsAcceptor>,
     limits: Arc<Limits>,
     slow: Slow,
+    misbehaved: Misbehaved,
 }
 
 impl<A: App> Listener<A> {
     /// A listener that serves `app`, over TLS where `tls` is given.
     pub fn new(app: A, tls: Option<TlsAcceptor>, limits: Limits) -> Self {
-        Self { app, tls, limits: Arc::new(limits), slow: Slow::default() }
+        Self { app, tls, limits: Arc::new(limits), slow: Slow::default(), misbehaved: Misbehaved::default() }
     }
 
-    /// The same, which counts there the callers who were too slow.
+    /// The same, which counts there the callers who were too slow, and those who broke HTTP/2.
     #[must_use]
-    pub fn counting(self, slow: Slow) -> Self {
-        Self { slow, ..self }
+    pub fn counting(self, slow: Slow, misbehaved: Misbehaved) -> Self {
+        Self { slow, misbehaved, ..self }
     }
 
     /// Accepts connections until `stop`; then lets the requests that are under way finish within
@@ -129,11 +133,13 @@ impl<A: App> Listener<A> {
             return;
         };
         let (app, tls, limits) = (self.app.clone(), self.tls.clone(), Arc::clone(&self.limits));
-        let (stop, slow) = (stop.clone(), self.slow.clone());
+        let (stop, slow, misbehaved) = (stop.clone(), self.slow.clone(), self.misbehaved.clone());
         connections.spawn(async move {
             let held = Held(Arc::new((place, slot)));
-            if let Some(phase) = connection::serve(stream, address, tls, app, &limits, held, stop).await {
-                slow.note(phase);
+            match connection::serve(stream, address, tls, app, &limits, held, stop).await {
+                Some(Closed::Slow(phase)) => slow.note(phase),
+                Some(Closed::Misbehaved(misdeed)) => misbehaved.note(misdeed),
+                None => {}
             }
         });
     }

@@ -23,13 +23,13 @@ use crate::acme::{self, Desk, Shelf};
 use crate::admin::{self, First};
 use crate::data_dir::DataDir;
 use crate::front::{Front, Services};
-use crate::listener::{Limits, Listener, Slow};
+use crate::listener::{Limits, Listener, Misbehaved, Slow};
 use crate::metrics::{self, Metrics, Requests};
 use crate::options::{self, Durability, MasterKeySource, Nats, Options, Role};
 use crate::panics::Panics;
 use crate::readiness::Readiness;
 use crate::tasks::Group;
-use crate::tls::Certificates;
+use crate::tls::{self, Certificates};
 use crate::{master_key, nats, out};
 
 /// Name of this process among the clients of NATS, where no user is named.
@@ -106,7 +106,9 @@ impl Server {
         let mut registry = metrics::registry(readiness.clone());
         self.panics.register(&mut registry);
         let front = Front::new(readiness.clone(), Requests::new(&mut registry));
-        let listener = Listener::new(front.clone(), tls, options.limits.clone()).counting(Slow::new(&mut registry));
+        let (slow, misbehaved) = (Slow::new(&mut registry), Misbehaved::new(&mut registry));
+        let listener = Listener::new(front.clone(), tls, options.limits.clone()).counting(slow, misbehaved);
+        tls::register(&mut registry, certificates.clone());
         let listener_stop = groups.front.stop();
         groups.front.spawn("the HTTP listener", async move {
             listener.run(socket, listener_stop).await;

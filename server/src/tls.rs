@@ -1,5 +1,6 @@
 //! TLS for callers: from certificate files, from a certificate authority of our own, or ordered.
 
+mod end;
 mod files;
 mod names;
 
@@ -8,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use anyhow::Context;
+use model::UnixMs;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -17,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::acme::{self, Shelf};
 use crate::certs::{Authority, RENEW_BEFORE};
+pub(crate) use end::{register, validity};
 use files::Files;
 pub use files::Pair;
 pub(crate) use names::names;
@@ -94,6 +97,21 @@ impl Certificates {
             config.alpn_protocols.push(acme::ALPN.to_vec());
         }
         Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// When the first of our own ends, be it in the past.
+    fn own_end(&self, now: SystemTime) -> Option<UnixMs> {
+        match &self.own {
+            Own::Files(files) => files.first_end(),
+            Own::Local(renewing) => validity(&renewing.at(now)).ok().map(|(_, end)| end),
+            Own::None => None,
+        }
+    }
+
+    /// When the first of those ends that were ordered. Those that ended long ago are not told: their
+    /// domains have moved away, and their owners see it.
+    fn domains_end(&self, now: SystemTime) -> Option<UnixMs> {
+        self.shelf.as_ref()?.first_end(now.into())
     }
 
     /// Keeps them current until told to stop.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use async_nats::jetstream::kv;
 use crypto::session::PublicKey;
 use model::record::{Account, Bucket, Cron, Domain, Group, Input, Integration, Output, Token};
-use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId};
+use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId, UnixMs};
 use tokio::sync::{broadcast, watch as watched};
 
 pub use history::{Actor, Change, Operation, Past};
@@ -184,6 +184,12 @@ impl Directory {
     /// The token of that id.
     pub fn token(&self, id: TokenId) -> Option<Versioned<Token>> {
         self.maps().tokens.get(&id).cloned()
+    }
+
+    /// When NATS took the last change of a token, its end too; `None` unless that was in the last
+    /// few minutes.
+    pub fn token_changed_at(&self, id: TokenId) -> Option<UnixMs> {
+        self.maps().tokens_changed.get(&id).copied()
     }
 
     /// The tokens of an account, oldest first.

@@ -37,6 +37,8 @@ async fn what_happens_is_counted_and_names_nobody() {
             "relay_check{check=\"quota\"} 1",
             "relay_unacknowledged_total{cause=\"full\"} 0",
             "relay_connections_closed_slow_total{phase=\"head\"} 0",
+            "relay_connections_closed_http2_total{reason=\"control_frames\"} 0",
+            "relay_revocation_seconds_count 0",
             "relay_destinations_blocked_total{reason=\"metadata\"} 0",
             "relay_bcrypt_waiting 0",
             "relay_unreadable_total{what=\"event\"} 0",

@@ -7,7 +7,6 @@ use instant_acme::{
     Account, AccountCredentials, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, Order,
     OrderStatus, RetryPolicy,
 };
-use model::UnixMs;
 use model::certificate::{Challenge, Issued, Standing};
 use rustls::sign::CertifiedKey;
 use store::Store;
@@ -159,12 +158,8 @@ async fn why(order: &mut Order) -> String {
 /// Whether the certificate is for that name, and how it stands with it.
 pub(super) fn check(certified: &CertifiedKey, name: &str) -> anyhow::Result<Standing> {
     ensure!(tls::names(certified)?.iter().any(|one| one == name), "the certificate is for another name");
-    let leaf = certified.end_entity_cert().context("read the certificate")?;
-    let (_, parsed) = x509_parser::parse_x509_certificate(leaf).context("read the certificate's time")?;
-    let at =
-        |time: x509_parser::time::ASN1Time| UnixMs(u64::try_from(time.timestamp()).unwrap_or(0).saturating_mul(1000));
-    let validity = parsed.validity();
-    Ok(Standing::issued(name.to_owned(), at(validity.not_before), at(validity.not_after)))
+    let (from, until) = tls::validity(certified)?;
+    Ok(Standing::issued(name.to_owned(), from, until))
 }
 
 fn patience() -> RetryPolicy {

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use anyhow::Context;
-use model::DomainId;
 use model::certificate::{Challenge, Issued, Standing};
+use model::{DomainId, UnixMs};
 use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -20,6 +20,9 @@ use crate::certs;
 
 /// The wait before the watch is set up again after it broke.
 const REWATCH_WAIT: Duration = Duration::from_millis(500);
+
+/// How long a certificate that has ended, and was not replaced, is still told of.
+const ENDED_TOLD_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Certificates and challenges by host name, kept current from the store.
 #[derive(Debug, Default)]
@@ -62,6 +65,13 @@ impl Shelf {
         self.inner().standings.get(&domain).cloned()
     }
 
+    /// When the first certificate ends, less those that ended long ago.
+    pub(crate) fn first_end(&self, now: UnixMs) -> Option<UnixMs> {
+        let inner = self.inner();
+        let ends = inner.standings.values().filter_map(|one| one.valid_until);
+        ends.filter(|end| now.since(*end) < ENDED_TOLD_FOR).min()
+    }
+
     /// The domains of which there is anything.
     pub(super) fn domains(&self) -> Vec<DomainId> {
         self.inner().standings.keys().copied().collect()
@@ -77,7 +87,7 @@ impl Shelf {
         }
     }
 
-    fn take(&self, change: Change) {
+    pub(crate) fn take(&self, change: Change) {
         let taken = match change {
             Change::Issued(domain, issued) => self.put_issued(domain, issued),
             Change::Challenge(domain, challenge) => self.put_challenge(domain, challenge),

@@ -1,6 +1,7 @@
 //! One connection, from TLS handshake to end.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -23,6 +24,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::frames::Counted;
+use super::misbehaved::Misdeed;
 use super::slow::{Phase, TooSlow};
 use super::sniff::{PREFACE, Prefixed, Protocol, sniff};
 use super::streams::{Streams, Taken};
@@ -30,9 +32,18 @@ use super::timed::{Pulse, Timed};
 use super::{App, Held, Limits, Peer};
 use crate::acme;
 
+/// Why we have closed a connection, where that is to be counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Closed {
+    /// Its caller was too slow for this.
+    Slow(Phase),
+    /// Its caller has broken HTTP/2 so.
+    Misbehaved(Misdeed),
+}
+
 /// Serves a connection until it ends. After `stop` it ends with the requests that are under way.
 ///
-/// Returns what the caller was too slow for, if that has ended it. Errors are the caller's (cut off,
+/// Returns what the caller has done, if that has ended it. Errors are the caller's (cut off,
 /// too slow, no HTTP) and are noted at debug level only: anyone on the internet can cause them.
 pub(super) async fn serve<A: App>(
     stream: TcpStream,
@@ -42,7 +53,7 @@ pub(super) async fn serve<A: App>(
     limits: &Arc<Limits>,
     held: Held,
     stop: Stop,
-) -> Option<Phase> {
+) -> Option<Closed> {
     // Answers are small and complete: waiting to fill a packet only delays them.
     if let Err(err) = stream.set_nodelay(true) {
         tracing::debug!(error = %err, "connection ended before it began");
@@ -62,8 +73,15 @@ pub(super) async fn serve<A: App>(
         }
         Err(_) => {
             tracing::debug!("TLS handshake took too long");
-            Some(Phase::handshake)
+            Some(Closed::Slow(Phase::handshake))
         }
+    }
+}
+
+impl Closed {
+    /// What an error comes from, if it is the caller's doing.
+    fn find(error: &(dyn Error + 'static)) -> Option<Self> {
+        TooSlow::find(error).map(Self::Slow).or_else(|| Misdeed::find(error).map(Self::Misbehaved))
     }
 }
 
@@ -74,7 +92,7 @@ async fn serve_stream<A: App, S>(
     limits: &Arc<Limits>,
     held: Held,
     stop: Stop,
-) -> Option<Phase>
+) -> Option<Closed>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -91,12 +109,12 @@ where
         Ok(Some((Protocol::Http2, stream))) => serve_http2(stream, &pulse, peer, app, limits, stop).await,
         Err(err) => {
             tracing::debug!(error = %err, "connection ended before its first request");
-            return TooSlow::find(&err);
+            return Closed::find(&err);
         }
     };
     let err = ended.err()?;
     tracing::debug!(error = %err, "connection ended badly");
-    TooSlow::find(&err)
+    Closed::find(&err)
 }
 
 async fn serve_http1<A: App, S>(

@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use super::misbehaved::TOO_MANY_FRAMES;
+
 /// The size of the head of a frame (RFC 9113, section 4.1).
 const FRAME_HEAD_BYTES: usize = 9;
 /// The kinds of frames that bring something: data, headers, and more of these (RFC 9113, section 6).
@@ -110,7 +112,7 @@ impl Allowance {
         }
         match self.frames.checked_sub(1) {
             Some(left) => self.frames = left,
-            None => return Err(io::Error::other("too many HTTP/2 frames that bring nothing")),
+            None => return Err(io::Error::new(TOO_MANY_FRAMES, "too many HTTP/2 frames that bring nothing")),
         }
         Ok(())
     }

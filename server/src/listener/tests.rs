@@ -17,6 +17,9 @@ use super::*;
 /// Long enough for a limit never to be met in a test.
 const NEVER: Duration = Duration::from_secs(600);
 
+/// Within this time a connection that was closed is counted.
+const COUNTED_WITHIN: Duration = Duration::from_secs(10);
+
 /// Limits that no test meets unless it lowers one.
 fn limits() -> Limits {
     Limits {
@@ -86,6 +89,7 @@ struct Running {
     release: watch::Sender<bool>,
     seen: mpsc::UnboundedReceiver<String>,
     ended: JoinHandle<usize>,
+    misbehaved: Misbehaved,
 }
 
 impl Running {
@@ -99,13 +103,25 @@ impl Running {
         let (release, released) = watch::channel(false);
         let (seen_tx, seen) = mpsc::unbounded_channel();
         let stop = Stop::new();
+        let misbehaved = Misbehaved::default();
         let listener = Listener::new(TestApp { released, seen: seen_tx }, tls, limits);
+        let listener = listener.counting(Slow::default(), misbehaved.clone());
         let ended = tokio::spawn(listener.run(socket, stop.clone()));
-        Self { address, stop, release, seen, ended }
+        Self { address, stop, release, seen, ended, misbehaved }
     }
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Waits until one connection has been closed for this.
+    async fn counts(&self, misdeed: misbehaved::Misdeed) {
+        let counted = async {
+            while self.misbehaved.count(misdeed) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(tokio::time::timeout(COUNTED_WITHIN, counted).await.is_ok(), "{misdeed:?} is not counted");
     }
 
     /// Waits until the app sees this.

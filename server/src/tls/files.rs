@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use model::UnixMs;
 use rustls::sign::CertifiedKey;
 use telemetry::Stop;
 
+use super::end::validity;
 use super::names::ByName;
 use crate::certs::Issued;
 
@@ -36,6 +38,8 @@ pub(super) struct Files {
 struct Current {
     first: Arc<CertifiedKey>,
     by_name: ByName,
+    /// When the first of them ends, as far as that can be read.
+    first_end: Option<UnixMs>,
 }
 
 impl Files {
@@ -54,6 +58,11 @@ impl Files {
         let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
         let named = host.and_then(|host| current.by_name.get(host));
         Arc::clone(named.unwrap_or(&current.first))
+    }
+
+    /// When the first of them ends, as far as that can be read.
+    pub(super) fn first_end(&self) -> Option<UnixMs> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).first_end
     }
 
     /// Reads the files again whenever they change, until told to stop. What cannot be used is not:
@@ -106,8 +115,9 @@ impl Current {
             certificates.push(Arc::new(certified));
         }
         let by_name = ByName::of(&certificates)?;
+        let first_end = certificates.iter().filter_map(|one| validity(one).ok()).map(|(_, end)| end).min();
         let first = certificates.into_iter().next().context("no certificate is named")?;
-        Ok(Self { first, by_name })
+        Ok(Self { first, by_name, first_end })
     }
 }
 

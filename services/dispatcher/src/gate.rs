@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 use tracing::warn;
 
 use crate::clock;
+use crate::hub::Hub;
 
 /// The longest `authorization` value that is looked at, in bytes.
 const AUTHORIZATION_BYTES_MAX: usize = 2048;
@@ -59,6 +60,17 @@ pub(crate) async fn renew(store: &Store, identity: &Identity) -> Option<(String,
 /// Whether what was verified still counts.
 pub(crate) fn still_counts(token: Option<&Token>, generation: u64) -> bool {
     token.is_some_and(|t| t.active && t.generation == generation)
+}
+
+/// Measures how soon a session has ended whose token no longer counts. To be asked once it has.
+pub(crate) fn note_end(hub: &Hub, identity: &Identity) {
+    let directory = hub.store().directory();
+    let token = directory.token(identity.token);
+    if !still_counts(token.as_ref().map(|t| &*t.record), identity.generation)
+        && let Some(changed_at) = directory.token_changed_at(identity.token)
+    {
+        hub.metrics().note_revoked(changed_at, clock::now());
+    }
 }
 
 async fn basic(store: &Store, encoded: &str) -> Result<Identity, Status> {

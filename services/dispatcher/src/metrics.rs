@@ -23,6 +23,9 @@ use crate::hub::Hub;
 const ATTEMPT_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 120.0];
 /// Upper bounds of the classes of delays, in seconds: from one that nothing held up to the window.
 const DELAY_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 600.0, 86_400.0];
+/// Upper bounds of the classes of revocations, in seconds: from a change that is seen at once to one
+/// that a dispatcher was cut off from. What is promised is 2 s.
+const REVOCATION_SECONDS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, 60.0];
 
 /// What is counted. Clones count together.
 #[derive(Clone)]
@@ -32,6 +35,7 @@ pub(crate) struct Metrics {
     deliveries: Family<DeliveryLabels, Counter>,
     delay_seconds: Histogram,
     blocked: Family<BlockedLabels, Counter>,
+    revocation_seconds: Histogram,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -77,6 +81,7 @@ impl Metrics {
             deliveries: Family::default(),
             delay_seconds: Histogram::new(DELAY_SECONDS),
             blocked: Family::default(),
+            revocation_seconds: Histogram::new(REVOCATION_SECONDS),
         };
         registry.register("attempts", "Attempts that ended, by outcome", metrics.attempts.clone());
         let help = "How long attempts took";
@@ -89,7 +94,14 @@ impl Metrics {
         }
         let help = "Attempts that were not made because nobody may call their destination, by reason";
         registry.register("destinations_blocked", help, metrics.blocked.clone());
+        let help = "From the revocation or change of a token to the end of each session that it ended";
+        registry.register_with_unit("revocation", help, Unit::Seconds, metrics.revocation_seconds.clone());
         metrics
+    }
+
+    /// Counts a session that ended because its token was revoked or changed at that time.
+    pub(crate) fn note_revoked(&self, changed_at: UnixMs, now: UnixMs) {
+        self.revocation_seconds.observe(now.since(changed_at).as_secs_f64());
     }
 
     /// Counts a fact that is in the log.

@@ -3,14 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crypto::session::PublicKey;
 use model::record::{Account, Bucket, Cron, Domain, Group, Input, Integration, Output, Token};
-use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId};
+use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId, UnixMs};
 use serde::de::DeserializeOwned;
 
 use super::{Key, Revision, Versioned};
 use crate::keyring::Scope;
+
+/// How long it is known when a token changed: sessions see it within seconds.
+const CHANGED_KEPT: Duration = Duration::from_secs(300);
 
 /// Everything that is configured.
 #[derive(Default)]
@@ -25,6 +29,8 @@ pub(super) struct Maps {
     pub(super) domains: HashMap<DomainId, Versioned<Domain>>,
     pub(super) integrations: HashMap<IntegrationId, Versioned<Integration>>,
     pub(super) crons: HashMap<CronId, Versioned<Cron>>,
+    /// When tokens changed lately, and ended, for those who measure how soon that is seen.
+    pub(super) tokens_changed: HashMap<TokenId, UnixMs>,
     inputs_by_bucket: HashMap<BucketId, HashSet<InputId>>,
     outputs_by_bucket: HashMap<BucketId, HashSet<OutputId>>,
     /// Records that are there and could not be opened: they are damaged, or their bucket is being
@@ -41,6 +47,12 @@ impl Maps {
         self.put_record(key, json, revision)?;
         self.forget_unopened(key);
         Ok(())
+    }
+
+    /// A token changed or ended at that time. What is older than [`CHANGED_KEPT`] is forgotten.
+    pub(super) fn note_token_changed(&mut self, id: TokenId, at: UnixMs) {
+        self.tokens_changed.retain(|_, other| at.since(*other) < CHANGED_KEPT);
+        self.tokens_changed.insert(id, at);
     }
 
     fn put_record(&mut self, key: &Key, json: &[u8], revision: Revision) -> Result<(), serde_json::Error> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::kv::{Entry, Operation};
 use crypto::seal::Kind;
 use futures_util::StreamExt;
+use model::UnixMs;
 use telemetry::Stop;
 use tracing::{info, warn};
 
@@ -102,6 +103,9 @@ impl Directory {
                     self.inner.keyring.forget(Scope::Bucket(id));
                 }
             }
+        }
+        if let (Key::Token(id), Ok(at)) = (&key, u64::try_from(entry.created.unix_timestamp_nanos() / 1_000_000)) {
+            self.inner.maps.write().unwrap_or_else(PoisonError::into_inner).note_token_changed(*id, UnixMs(at));
         }
         // Nobody listening is fine.
         let _ = self.inner.changes.send(key);

@@ -7,6 +7,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::super::misbehaved::Misdeed;
+use super::super::sniff::PREFACE;
 use super::*;
 use crate::tls::{Certificates, Source};
 
@@ -121,6 +123,39 @@ async fn a_flood_of_pings_ends_the_connection() {
     let mut pongs = Vec::new();
     let _ = stream.read_to_end(&mut pongs).await;
     assert!(pongs.len() < 5_000 * ping.len(), "{} bytes were answered", pongs.len());
+    server.counts(Misdeed::control_frames).await;
+}
+
+#[tokio::test]
+async fn whoever_breaks_http2_is_closed_and_counted_and_whoever_leaves_is_not() {
+    let server = Running::start(limits()).await;
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    for (misdeed, frame) in [
+        // A frame larger than any may be; data on stream 0; a window beyond what is one.
+        (Misdeed::frame_size_error, &[0xff, 0, 0, 0, 0, 0, 0, 0, 1][..]),
+        (Misdeed::protocol_error, &[0, 0, 1, 0, 0, 0, 0, 0, 0, 9]),
+        (Misdeed::flow_control_error, &[0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff]),
+    ] {
+        let mut stream = server.connect().await;
+        let sent = [PREFACE.as_slice(), &settings, frame].concat();
+        stream.write_all(&sent).await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        server.counts(misdeed).await;
+    }
+    // One that resets what it asks for.
+    let mut stream = server.connect().await;
+    let streams = (0..5_000_u32).flat_map(|number| {
+        let [a, b, c, d] = (2 * number + 1).to_be_bytes();
+        // A GET of `/` over HTTP, all of it from the static table.
+        [[0, 0, 3, 1, 5, a, b, c, d].as_slice(), &[0x82, 0x84, 0x86], &[0, 0, 4, 3, 0, a, b, c, d, 0, 0, 0, 8]].concat()
+    });
+    let sent: Vec<u8> = PREFACE.iter().chain(&settings).copied().chain(streams).collect();
+    let _ = stream.write_all(&sent).await;
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+    server.counts(Misdeed::enhance_your_calm).await;
+    ask_http2(server.connect().await).await;
+    assert_eq!(server.misbehaved.count(Misdeed::other), 0);
+    assert_eq!(server.misbehaved.count(Misdeed::protocol_error), 1);
 }
 
 #[tokio::test]

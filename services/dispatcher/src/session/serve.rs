@@ -96,6 +96,7 @@ impl Served {
         info!(session = %self.session.id(), reason = end.message(), "a session ended");
         // An agent that does not read must not keep us.
         let _ = timeout(LAST_WORD_WAIT, self.line.send(Err(end))).await;
+        gate::note_end(&self.hub, &self.identity);
     }
 
     async fn serve(&mut self) -> Status {

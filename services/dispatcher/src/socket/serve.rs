@@ -84,6 +84,9 @@ pub(super) async fn run(hub: Hub, socket: Socket, peer: String) {
     info!(reason = end.reason(), "a socket ended");
     // A client that does not read must not keep us.
     let _ = timeout(LAST_WORD_WAIT, served.say_goodbye(end)).await;
+    if let Some(identity) = &served.identity {
+        gate::note_end(&served.hub, identity);
+    }
 }
 
 struct Served {
