@@ -13,9 +13,10 @@ use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::header::CONTENT_LENGTH;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ingress::{HEAD_BYTES_MAX, HEADER_LINES_MAX, HeadTap, RawHead};
 use telemetry::Stop;
@@ -180,7 +181,7 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let app = app.clone();
         // In a box, which goes once there is an answer: the streams of sessions last.
-        async move { Ok::<_, Infallible>(Box::pin(answer(&app, request, None, peer)).await.map(Taken::new)) }
+        async move { Ok::<_, Infallible>(Box::pin(answer_http2(&app, request, peer)).await.map(Taken::new)) }
     });
     let streams = Streams::new(limits.write_stall_max);
     let connection = http2::Builder::new(streams.clone())
@@ -203,6 +204,20 @@ where
         () = stop.given() => connection.as_mut().graceful_shutdown(),
     }
     connection.await
+}
+
+/// The answer to a request over HTTP/2. One to a `HEAD` says how long its body would be and has none
+/// (RFC 9110, section 9.3.2); hyper sees to that over HTTP/1 alone.
+async fn answer_http2<A: App>(app: &A, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    let is_head = request.method() == Method::HEAD;
+    let mut response = answer(app, request, None, peer).await;
+    if is_head {
+        let body = std::mem::take(response.body_mut());
+        if let Some(bytes) = body.size_hint().exact().filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
+            response.headers_mut().insert(CONTENT_LENGTH, bytes.into());
+        }
+    }
+    response
 }
 
 /// The answer to a request. A fault of ours ends no more than this request.

@@ -112,6 +112,20 @@ async fn a_panic_ends_its_request_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn an_answer_to_head_says_how_long_it_would_be_and_has_no_body() {
+    let server = Running::start(limits()).await;
+    let (mut sender, driver) = open_http2(server.connect().await).await;
+    let mut request = get_http2("/two");
+    *request.method_mut() = hyper::Method::HEAD;
+    let answer = sender.send_request(request).await.unwrap();
+    let said = answer.headers()["content-length"].to_str().unwrap().to_owned();
+    assert_eq!(text(answer.into_body()).await, "");
+    let whole = text(sender.send_request(get_http2("/two")).await.unwrap().into_body()).await;
+    assert_eq!(said, whole.len().to_string());
+    driver.abort();
+}
+
+#[tokio::test]
 async fn a_flood_of_pings_ends_the_connection() {
     let server = Running::start(Limits { ping_every: NEVER, ..limits() }).await;
     let mut stream = server.connect().await;
