@@ -2,10 +2,10 @@
 //!
 //! The cast: `pull` asks NATS for events and reads what it says. `consumer` creates a cursor's
 //! consumer and finds out whether another process works with it; `entry` is how one comes among those
-//! that do, and `peers` what it knows of them. A [`Cursor`] asks for events and gives them out, less those that the facts say have ended;
-//! what it knows and decides stands in its [`Position`]. When its consumer is lost (NATS restarted,
-//! nobody pulled for long), it makes a new one that begins early enough, and folds the facts again: the
-//! facts decide what was sent.
+//! that do, and `peers` what it knows of them. A [`Cursor`] asks for events and gives them out, less
+//! those that the facts say have ended; what it knows and decides stands in its [`Position`]. When its
+//! consumer is lost (NATS restarted, nobody pulled for long), it makes a new one that begins early
+//! enough, and folds the facts again: the facts decide what was sent.
 //!
 //! Not needed for correctness: the consumer's own position. It saves reading the window again.
 
@@ -391,9 +391,10 @@ impl Cursor {
         let (said, own) = (consumer::said(&message), self.peers().own());
         let peers = self.position.peers_mut();
         match said {
-            Said::Attached(name) | Said::Left(name) | Said::Shared(Some(name)) if name == own => return,
+            Said::Attached(name) | Said::Left(name) | Said::Holds(Some(name)) if name == own => return,
             Said::Attached(name) => peers.came(name),
-            Said::Shared(name) => peers.found(name),
+            Said::Attaches => peers.comes(),
+            Said::Holds(name) => peers.found(name),
             Said::Left(name) => peers.left(name),
             Said::Question => {}
         }

@@ -94,6 +94,7 @@ pub(crate) async fn run(
         last_sent_at: None,
     };
     let Some(mut cursor) = courier.attach(&mut rx).await else { return };
+    courier.adopt(&cursor);
     courier.work(&mut cursor, &mut rx).await;
     let unheard = cursor.stop_asking().await;
     courier.finish(&mut cursor, &mut rx).await;
@@ -135,7 +136,8 @@ impl Courier {
                 self.rebuild(cursor).await;
             }
             if !self.work.knows(cursor.peers()) {
-                self.adopt(cursor);
+                // Who left has said in the facts what is left to do.
+                self.look_again(cursor).await;
             }
             self.read_parked(cursor).await;
             self.begin(cursor).await;

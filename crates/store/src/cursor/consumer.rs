@@ -77,8 +77,10 @@ pub(super) async fn take_leave(store: &Store, name: &str, own: Uuid) {
 pub(super) enum Said {
     /// Another process has attached.
     Attached(Uuid),
-    /// Another process works with the cursor, or attaches just now; an earlier version does not say its name.
-    Shared(Option<Uuid>),
+    /// Another process is about to attach.
+    Attaches,
+    /// Another process works with the cursor; an earlier version does not say its name.
+    Holds(Option<Uuid>),
     /// Another process leaves.
     Left(Uuid),
     /// A question from one that only wants to know.
@@ -92,8 +94,8 @@ pub(super) fn said(message: &async_nats::Message) -> Said {
     match (name(ATTACHED), name(LEAVES)) {
         (Some(name), _) => Said::Attached(name),
         (_, Some(name)) => Said::Left(name),
-        _ if message.reply.is_none() => Said::Shared(name(HOLDS)),
-        _ if message.payload.as_ref() == ATTACHES => Said::Shared(None),
+        _ if message.reply.is_none() => Said::Holds(name(HOLDS)),
+        _ if message.payload.as_ref() == ATTACHES => Said::Attaches,
         _ => Said::Question,
     }
 }

@@ -14,6 +14,9 @@ const NAMES_MAX: usize = 32;
 pub struct Peers {
     own: Uuid,
     is_shared: bool,
+    was_shared: bool,
+    /// One of an earlier version was heard of, which says neither its name nor that it leaves.
+    has_nameless: bool,
     /// Who was heard of since another last came.
     others: BTreeSet<Uuid>,
     /// Who had been heard of before that.
@@ -23,7 +26,14 @@ pub struct Peers {
 impl Peers {
     /// Those of a process that goes by the name `own` there, and has heard whether others are there.
     pub fn new(own: Uuid, is_shared: bool) -> Self {
-        Self { own, is_shared, others: BTreeSet::new(), before: BTreeSet::new() }
+        Self {
+            own,
+            is_shared,
+            was_shared: is_shared,
+            has_nameless: false,
+            others: BTreeSet::new(),
+            before: BTreeSet::new(),
+        }
     }
 
     /// The name of this process.
@@ -31,14 +41,27 @@ impl Peers {
         self.own
     }
 
-    /// Whether another may work with the cursor too: one did when this process came, or has come since.
+    /// Whether another may work with the cursor too: one did when this process came, or has come since,
+    /// and not all have said that they leave.
     pub fn is_shared(&self) -> bool {
         self.is_shared
     }
 
-    /// Another is there, or was there just now; an earlier version does not say its name.
+    /// Whether another may ever have worked with it beside this process: NATS may have something that
+    /// was given back.
+    pub fn was_shared(&self) -> bool {
+        self.was_shared
+    }
+
+    /// Another is about to come.
+    pub fn comes(&mut self) {
+        (self.is_shared, self.was_shared) = (true, true);
+    }
+
+    /// Another is there; one of an earlier version does not say its name.
     pub fn found(&mut self, name: Option<Uuid>) {
-        self.is_shared = true;
+        self.comes();
+        self.has_nameless |= name.is_none();
         if self.others.len() < NAMES_MAX {
             self.others.extend(name.filter(|name| *name != self.own));
         }
@@ -54,6 +77,7 @@ impl Peers {
     pub fn left(&mut self, name: Uuid) {
         self.others.remove(&name);
         self.before.remove(&name);
+        self.is_shared &= self.has_nameless || !self.others.is_empty() || !self.before.is_empty();
     }
 
     /// How many others go first in taking over this event, if all have heard of the same ones.
@@ -101,7 +125,11 @@ mod tests {
         one.left(others[1].own());
         let last = EventId(Uuid::from_u128(7));
         assert_eq!(one.turn(last), 0);
-        assert!(one.is_shared(), "one of an earlier version may be there");
+        assert!(!one.is_shared() && one.was_shared());
+        one.found(None);
+        one.came(others[0].own());
+        one.left(others[0].own());
+        assert!(one.is_shared(), "the one without a name may be there");
     }
 
     #[test]

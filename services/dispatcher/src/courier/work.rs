@@ -227,8 +227,8 @@ impl Work {
     }
 
     /// Takes over what the facts say is to be tried again, unless the consumer gives it out first. Where
-    /// other dispatchers work on the cursor too, the one that has it is given the time of an attempt;
-    /// then each of the others in its turn, and has read by its own whether one before it did.
+    /// other dispatchers work on the cursor too, or have, the one that has it is given the time of an
+    /// attempt; then each of the others in its turn, and has read by its own whether one before it did.
     pub(crate) fn adopt(
         &mut self,
         again: impl IntoIterator<Item = (EventId, Again)>,
@@ -240,7 +240,7 @@ impl Work {
             self.company = Some((peers.clone(), now));
         }
         let since = self.company.as_ref().map_or(now, |(_, since)| *since);
-        let (first, each) = match peers.is_shared() {
+        let (first, each) = match peers.was_shared() {
             true => (ACK_WAIT + output.timeout(), output.timeout() + 2 * PROGRESS_EVERY),
             false => (PROGRESS_EVERY, Duration::ZERO),
         };

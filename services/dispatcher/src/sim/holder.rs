@@ -329,7 +329,7 @@ impl World {
     }
 
     /// Takes in what others did.
-    fn look_again(&mut self, holder: usize) {
+    pub(super) fn look_again(&mut self, holder: usize) {
         let (now, nats) = (self.wall(), &self.nats[self.holders[holder].output]);
         let position = &mut self.holders[holder].position;
         let (folded, progress) = position.to_fold();

@@ -61,7 +61,7 @@ impl World {
         let peers = self.holders[holder].position.peers_mut();
         let own = peers.own();
         match peer {
-            Peer::Asks => peers.found(None),
+            Peer::Asks => peers.comes(),
             Peer::Holds(name) => peers.found(Some(name)),
             Peer::Leaves(name) => peers.left(name),
             Peer::Attached(name) => {
@@ -69,7 +69,7 @@ impl World {
                 self.tell_holders(holder, Peer::Holds(own));
             }
         }
-        self.adopt(holder);
+        self.look_again(holder);
     }
 
     /// The others who listen for the cursor.
