@@ -64,6 +64,11 @@ impl Schedule {
             }
             return Ok(Self { times: Times::Every(every), zone });
         }
+        // The parser takes a list without entries for one that nothing is in, and then looks for that
+        // for seconds.
+        if schedule.split_whitespace().flat_map(|field| field.split(',')).any(str::is_empty) {
+            return Err(Invalid::Schedule);
+        }
         let named = if schedule.eq_ignore_ascii_case("@midnight") { "@daily" } else { schedule };
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let pattern = parser.parse(named).map_err(|_| Invalid::Schedule)?;

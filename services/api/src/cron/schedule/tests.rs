@@ -68,6 +68,8 @@ fn what_is_no_schedule_is_refused() {
         ("* * * *", "", Invalid::Schedule),
         ("0 * * * * *", "", Invalid::Schedule),
         ("60 * * * *", "", Invalid::Schedule),
+        (", 9 * * *", "", Invalid::Schedule),
+        ("0 9 1,, * *", "", Invalid::Schedule),
         ("@often", "", Invalid::Schedule),
         ("@every", "", Invalid::Schedule),
         ("@every soon", "", Invalid::Schedule),
