@@ -1,6 +1,7 @@
 //! Networks of a test's own, for root: a namespace with a cable to this machine or to a bridge, which
 //! can be made narrow, or pulled.
 
+use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
@@ -106,7 +107,15 @@ impl Bridge {
         ip(&["link", "add", name, "type", "bridge"])?;
         ip(&["addr", "add", &format!("{}/24", bridge.host), "dev", name])?;
         ip(&["link", "set", name, "up"])?;
+        if is_filtered() {
+            bridge.lets_pass("-I")?;
+        }
         Ok(bridge)
+    }
+
+    /// Begins (`-I`) or ceases (`-D`) to let pass what goes from one at it to another.
+    fn lets_pass(&self, how: &str) -> anyhow::Result<()> {
+        run(Command::new("iptables").args([how, "FORWARD", "-i", &self.name, "-o", &self.name, "-j", "ACCEPT"]))
     }
 
     /// A namespace cabled to it, the `number`th, from 0.
@@ -124,6 +133,9 @@ impl Drop for Bridge {
     fn drop(&mut self) {
         // There is nobody to tell what did not go.
         let _ = ip(&["link", "delete", &self.name]);
+        if is_filtered() {
+            let _ = self.lets_pass("-D");
+        }
     }
 }
 
@@ -133,6 +145,11 @@ impl Drop for Namespace {
         let _ = ip(&["link", "delete", &self.cable]);
         let _ = ip(&["netns", "delete", &self.name]);
     }
+}
+
+/// Whether the firewall sees what passes a bridge, as where Docker runs, which then lets nothing pass.
+fn is_filtered() -> bool {
+    fs::read_to_string("/proc/sys/net/bridge/bridge-nf-call-iptables").is_ok_and(|text| text.trim() == "1")
 }
 
 /// Our own address in a network of 256, of the block for benchmarks (RFC 2544): no machine's own
