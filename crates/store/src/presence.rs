@@ -55,6 +55,8 @@ pub struct Presence {
 
 struct Seen {
     at: Instant,
+    /// When NATS got it, by its own clock: what a process finds when it starts may be old.
+    created: UnixMs,
     page: Arc<Page>,
 }
 
@@ -173,14 +175,18 @@ impl Presence {
 
     async fn apply(&self, entry: Entry) {
         let Some(key) = parse(&entry.key) else { return };
+        let created = UnixMs::from(SystemTime::from(entry.created));
         if self.own.get() == Some(&key.0) {
             // It was said this moment. Where it comes late, the clock is behind, and nothing is
             // taken for too old.
-            self.clock.hear(UnixMs::from(SystemTime::from(entry.created)));
+            self.clock.hear(created);
         }
         match entry.operation {
             Operation::Put => match self.open(&entry.key, entry.value).await {
-                Ok(page) => drop(self.seen().insert(key, Seen { at: Instant::now(), page: Arc::new(page) })),
+                Ok(page) => {
+                    let seen = Seen { at: Instant::now(), created, page: Arc::new(page) };
+                    drop(self.seen().insert(key, seen));
+                }
                 Err(error) => warn!(%error, "what a dispatcher says cannot be read"),
             },
             Operation::Delete | Operation::Purge => drop(self.seen().remove(&key)),
@@ -204,8 +210,11 @@ impl Presence {
     }
 }
 
+/// Forgets what was not said again, also before this process could hear it: next to what was said last
+/// it is old.
 fn forget_old(seen: &mut HashMap<(DispatcherId, usize), Seen>) {
-    seen.retain(|_, seen| seen.at.elapsed() < SILENCE_MAX);
+    let newest = seen.values().map(|seen| seen.created).max().unwrap_or(UnixMs(0));
+    seen.retain(|_, seen| seen.at.elapsed() < SILENCE_MAX && newest.since(seen.created) < SILENCE_MAX);
 }
 
 fn key_of(dispatcher: DispatcherId, number: usize) -> String {
@@ -215,4 +224,23 @@ fn key_of(dispatcher: DispatcherId, number: usize) -> String {
 fn parse(key: &str) -> Option<(DispatcherId, usize)> {
     let (dispatcher, number) = key.split_once('.')?;
     Some((DispatcherId(Uuid::try_parse(dispatcher).ok()?), number.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_long_before_the_rest_is_forgotten_by_who_hears_it_now() {
+        let said = |number, seconds: u64| {
+            let created = UnixMs(1_700_000_000_000 + seconds * 1000);
+            let seen = Seen { at: Instant::now(), created, page: Arc::default() };
+            ((DispatcherId(Uuid::from_u128(number)), 0), seen)
+        };
+        let mut seen: HashMap<_, _> = [said(1, 0), said(2, 9), said(3, 11)].into();
+        forget_old(&mut seen);
+        let mut left: Vec<_> = seen.keys().map(|(dispatcher, _)| dispatcher.0.as_u128()).collect();
+        left.sort_unstable();
+        assert_eq!(left, [2, 3], "one may be a few seconds silent");
+    }
 }
