@@ -157,7 +157,7 @@ impl Store {
                 publisher.beside(),
                 directory.clone(),
                 keyring.clone(),
-                options.provision.then(|| Provisioned { context: context.clone(), streams: layout::names(options) }),
+                options.provision.then(|| Provisioned { context: context.clone(), streams: several_copies(options) }),
             ),
             counts,
             client,
@@ -325,6 +325,11 @@ pub(crate) async fn keyring_alone(options: &Options) -> Result<kv::Store, Error>
     let mut context = jetstream::new(client);
     context.set_timeout(API_WAIT);
     bucket(&context, layout::KEYRING).await
+}
+
+/// The streams of which a copy can be missing: none where one server has everything.
+fn several_copies(options: &Options) -> Vec<String> {
+    if options.replicas > 1 { layout::names(options) } else { Vec::new() }
 }
 
 async fn bucket(context: &Context, name: &str) -> Result<kv::Store, Error> {

@@ -1,10 +1,10 @@
 //! The position of a group on an output: a JetStream consumer, and a cache.
 //!
 //! The cast: `pull` asks NATS for events and reads what it says. `consumer` creates a cursor's
-//! consumer and finds out whether another process works with it; `entry` is how one comes among those
-//! that do, and `peers` what it knows of them. A [`Cursor`] asks for events and gives them out, less
-//! those that the facts say have ended; what it knows and decides stands in its [`Position`]. When its
-//! consumer is lost (NATS restarted, nobody pulled for long), it makes a new one that begins early
+//! consumer. Several processes may work with a cursor: `talk` is what they say to each other, `entry`
+//! how one comes among them, and `peers` what it knows of them. A [`Cursor`] asks for events and gives
+//! them out, less those that the facts say have ended; what it knows and decides stands in its
+//! [`Position`]. When its consumer is lost (NATS restarted, nobody pulled for long), it makes a new one that begins early
 //! enough, and folds the facts again: the facts decide what was sent.
 //!
 //! Not needed for correctness: the consumer's own position. It saves reading the window again.
@@ -19,6 +19,7 @@ mod position;
 mod pull;
 mod pulled;
 mod queue;
+mod talk;
 
 use std::time::Duration;
 
@@ -29,11 +30,10 @@ use model::fact::Fact;
 use model::progress::{Again, Progress};
 use model::{EventId, UnixMs};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::info;
 use uuid::Uuid;
 
-use consumer::{HELD_WAIT, Said};
 pub use hold::Hold;
 pub use peers::Peers;
 pub use position::{Position, Reading, Sorted};
@@ -130,7 +130,7 @@ impl Cursor {
         let own = Uuid::new_v4();
         let pulls = Pulls::new(store.inner.client.clone()).await?;
         let (held, is_held) = entry::enter(store, &name, own).await?;
-        consumer::announce(store, &name, own).await?;
+        talk::announce(store, &name, own).await?;
         let mut cursor = Self {
             stream: store.inner.layout.event_stream(key.bucket, key.ephemeral),
             store: store.clone(),
@@ -152,7 +152,7 @@ impl Cursor {
 
     /// Whether a process works with the cursor; when in doubt, yes.
     pub async fn is_held(store: &Store, key: &CursorKey) -> bool {
-        consumer::is_held(store, &consumer::name(key), consumer::ASKS).await
+        talk::is_held(store, &consumer::name(key), talk::ASKS).await
     }
 
     /// Whose cursor it is.
@@ -302,21 +302,11 @@ impl Cursor {
         unsorted.into_iter().chain(self.pulls.close().await).collect()
     }
 
-    /// Waits until another process asks whether someone works with the cursor, and says so. It
-    /// must be waited for as long as anything is in hand: whoever finds the cursor free takes
-    /// over what is not acknowledged.
-    pub async fn say_held(&mut self) {
-        match self.held.next().await {
-            Some(message) => self.asked(message).await,
-            None => std::future::pending().await,
-        }
-    }
-
     /// Detaches, and gives back what has not ended, in this order, so that another process gets it
     /// at once. [`Cursor::stop_asking`] goes before.
     pub async fn release(mut self, receipts: impl IntoIterator<Item = Receipt>) {
         let _ = self.held.unsubscribe().await;
-        consumer::take_leave(&self.store, &self.name, self.peers().own()).await;
+        talk::take_leave(&self.store, &self.name, self.peers().own()).await;
         for receipt in receipts {
             // What cannot be given back now comes again after the acknowledgement wait.
             let _ = self.give_back(&receipt, Duration::ZERO).await;
@@ -371,34 +361,6 @@ impl Cursor {
     fn lose(&mut self, why: &'static str) {
         info!(output = %self.key.output, why, "the consumer of a cursor is lost");
         self.position.lose();
-    }
-
-    /// Whether no other process works with the cursor. When in doubt, no.
-    async fn is_alone(&mut self) -> Result<bool, Error> {
-        if !self.peers().is_shared() {
-            // Another may have come while nothing reached us; it hears this, and says so.
-            consumer::announce(&self.store, &self.name, self.peers().own()).await?;
-            let end = Instant::now() + HELD_WAIT;
-            while let Ok(Some(message)) = timeout_at(end, self.held.next()).await {
-                self.asked(message).await;
-            }
-        }
-        Ok(!self.peers().is_shared())
-    }
-
-    /// Takes in what another process said, or this one itself.
-    async fn asked(&mut self, message: async_nats::Message) {
-        let (said, own) = (consumer::said(&message), self.peers().own());
-        let peers = self.position.peers_mut();
-        match said {
-            Said::Attached(name) | Said::Left(name) | Said::Holds(Some(name)) if name == own => return,
-            Said::Attached(name) => peers.came(name),
-            Said::Attaches => peers.comes(),
-            Said::Holds(name) => peers.found(name),
-            Said::Left(name) => peers.left(name),
-            Said::Question => {}
-        }
-        consumer::say_held(&self.store, message, Some(own)).await;
     }
 
     async fn reply(&self, receipt: &Receipt, payload: Bytes) -> Result<(), Error> {

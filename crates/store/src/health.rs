@@ -48,7 +48,7 @@ pub struct Health {
 #[derive(Clone)]
 pub(crate) struct Provisioned {
     pub(crate) context: Context,
-    /// The names of all streams.
+    /// The names of the streams that have several copies.
     pub(crate) streams: Vec<String>,
 }
 

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::consumer::{self, ATTACHES, HELD_WAIT};
+use super::talk::{self, ATTACHES, HELD_WAIT};
 use crate::{Error, Store};
 
 /// How often a process lets others go first before it takes one of them to be there.
@@ -21,8 +21,8 @@ pub(super) async fn enter(store: &Store, name: &str, own: Uuid) -> Result<(Subsc
     for _ in 0..TRIES {
         // Whoever finds the cursor free listens by then, and hears all others who do.
         let mut free = subscribe(store, free_subject(name)).await?;
-        let is_held = consumer::is_held(store, name, ATTACHES).await;
-        let mut asked = subscribe(store, consumer::held_subject(name)).await?;
+        let is_held = talk::is_held(store, name, ATTACHES).await;
+        let mut asked = subscribe(store, talk::held_subject(name)).await?;
         let is_first = !is_held && is_first(store, name, own, &mut free).await?;
         let _ = free.unsubscribe().await;
         if is_held || is_first {
@@ -30,7 +30,7 @@ pub(super) async fn enter(store: &Store, name: &str, own: Uuid) -> Result<(Subsc
         }
         let _ = asked.unsubscribe().await;
     }
-    Ok((subscribe(store, consumer::held_subject(name)).await?, true))
+    Ok((subscribe(store, talk::held_subject(name)).await?, true))
 }
 
 /// Says that the cursor was found free. Who hears another say so first is not the first.
@@ -47,5 +47,5 @@ async fn subscribe(store: &Store, subject: String) -> Result<Subscriber, Error> 
 
 /// Where processes that attach say that they found the cursor free.
 fn free_subject(name: &str) -> String {
-    consumer::held_subject(&format!("free_{name}"))
+    talk::held_subject(&format!("free_{name}"))
 }

@@ -7,7 +7,7 @@
 use async_nats::Subscriber;
 use futures_util::StreamExt;
 
-use super::consumer;
+use super::{consumer, talk};
 use crate::fact::CursorKey;
 use crate::{Error, Store};
 
@@ -20,7 +20,7 @@ pub struct Hold {
 impl Hold {
     /// Whether somebody holds the cursor; when in doubt, yes.
     pub async fn is_held(store: &Store, key: &CursorKey) -> bool {
-        consumer::is_held(store, &name(key), consumer::ASKS).await
+        talk::is_held(store, &name(key), talk::ASKS).await
     }
 
     /// Holds a cursor from now on.
@@ -28,7 +28,7 @@ impl Hold {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn take(store: &Store, key: &CursorKey) -> Result<Self, Error> {
-        let asked = store.inner.client.subscribe(consumer::held_subject(&name(key))).await;
+        let asked = store.inner.client.subscribe(talk::held_subject(&name(key))).await;
         let asked = asked.map_err(|e| Error::unavailable("hold a cursor", e))?;
         Ok(Self { store: store.clone(), asked })
     }
@@ -36,7 +36,7 @@ impl Hold {
     /// Answers others who ask, until the connection to NATS is given up.
     pub async fn answer(mut self) {
         while let Some(question) = self.asked.next().await {
-            consumer::say_held(&self.store, question, None).await;
+            talk::say_held(&self.store, question, None).await;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Follows the directory: loads everything once, then applies each change as it comes.
 
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::jetstream::kv::{Entry, Operation};
 use crypto::seal::Kind;
@@ -104,8 +104,9 @@ impl Directory {
                 }
             }
         }
-        if let (Key::Token(id), Ok(at)) = (&key, u64::try_from(entry.created.unix_timestamp_nanos() / 1_000_000)) {
-            self.inner.maps.write().unwrap_or_else(PoisonError::into_inner).note_token_changed(*id, UnixMs(at));
+        if let Key::Token(id) = &key {
+            let at = UnixMs::from(SystemTime::from(entry.created));
+            self.inner.maps.write().unwrap_or_else(PoisonError::into_inner).note_token_changed(*id, at);
         }
         // Nobody listening is fine.
         let _ = self.inner.changes.send(key);

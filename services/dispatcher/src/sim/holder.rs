@@ -301,9 +301,8 @@ impl World {
         if is_taken_over && let Some(consumer) = &mut nats.consumer {
             consumer.reset();
         }
-        let mut progress = Progress::default();
-        let last = nats.fold_from(one.position.horizon(now), &mut progress);
-        one.position.folded_all(progress, last);
+        self.fold(holder);
+        let one = &mut self.holders[holder];
         if let Done::Rebuilt = done {
             one.position.made_again();
         }
@@ -330,12 +329,26 @@ impl World {
 
     /// Takes in what others did.
     pub(super) fn look_again(&mut self, holder: usize) {
+        self.refresh(holder);
+        self.adopt(holder);
+    }
+
+    /// Reads all facts that matter.
+    fn fold(&mut self, holder: usize) {
+        let (now, nats) = (self.wall(), &self.nats[self.holders[holder].output]);
+        let position = &mut self.holders[holder].position;
+        let mut progress = Progress::default();
+        let last = nats.fold_from(position.horizon(now), &mut progress);
+        position.folded_all(progress, last);
+    }
+
+    /// Reads the facts that came since they were last read.
+    fn refresh(&mut self, holder: usize) {
         let (now, nats) = (self.wall(), &self.nats[self.holders[holder].output]);
         let position = &mut self.holders[holder].position;
         let (folded, progress) = position.to_fold();
         let last = nats.fold_after(folded, progress);
         position.folded_new(last, now);
-        self.adopt(holder);
     }
 
     /// Begins what may begin.
@@ -435,7 +448,7 @@ impl World {
     }
 
     fn heard(&mut self, holder: usize, signal: Signal) {
-        let (now, instant, output) = (self.wall(), self.instant(), self.holders[holder].output);
+        let (now, instant) = (self.wall(), self.instant());
         let one = &mut self.holders[holder];
         match signal {
             Signal::Over(left) => one.position.over(left),
@@ -443,21 +456,12 @@ impl World {
             Signal::Reconnected => one.position.reconnected(),
             Signal::Peer(peer) => self.hear_of(holder, peer),
             Signal::Message(message) => {
-                let nats = &self.nats[output];
                 match one.position.came(&message, instant) {
                     Reading::None => {}
-                    Reading::New => {
-                        let (folded, progress) = one.position.to_fold();
-                        let last = nats.fold_after(folded, progress);
-                        one.position.folded_new(last, now);
-                    }
-                    Reading::All => {
-                        let mut progress = Progress::default();
-                        let last = nats.fold_from(one.position.horizon(now), &mut progress);
-                        one.position.folded_all(progress, last);
-                    }
+                    Reading::New => self.refresh(holder),
+                    Reading::All => self.fold(holder),
                 }
-                let number = message.place;
+                let (one, number) = (&mut self.holders[holder], message.place);
                 let receipt = match one.position.sort(*message) {
                     Sorted::Over(receipt) => Some(receipt),
                     Sorted::Due(pulled) => one.work.as_mut().and_then(|work| work.took(*pulled, now)),
