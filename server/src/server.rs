@@ -282,6 +282,8 @@ fn start_roles(
         let public_url = public_url.context("read --public-url")?;
         let ingress = Ingress::new(store.clone(), options.ingress, public_url);
         services.ingress = Some(ingress.clone());
+        let (settling, stop) = (ingress.clone(), groups.front.stop());
+        groups.front.spawn("webhooks whose input may be new", async move { settling.settle_doubts(&stop).await });
         // In the back: callers who wait are answered while the front comes to its end.
         let stop = groups.back.stop();
         groups.back.spawn("answers for callers", async move { ingress.run(&stop).await });

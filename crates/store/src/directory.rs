@@ -4,6 +4,7 @@
 //! that they cannot be read once the bucket is deleted; accounts, tokens and signers under the
 //! system's. Keys carry ids alone.
 
+mod current;
 mod history;
 mod maps;
 mod record;
@@ -11,27 +12,24 @@ mod watch;
 mod write;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
 
 use async_nats::jetstream::kv;
 use crypto::session::PublicKey;
 use model::record::{Account, Bucket, Cron, Domain, Group, Input, Integration, Output, Token};
 use model::{AccountId, BucketId, CronId, DomainId, GroupId, InputId, IntegrationId, OutputId, TokenId, UnixMs};
-use tokio::sync::{broadcast, watch as watched};
+use tokio::sync::{Notify, broadcast, watch as watched};
 
 pub use history::{Actor, Change, Operation, Past};
 pub use record::{Key, Record};
 pub use write::Revision;
 
-use crate::Error;
 use crate::keyring::Keyring;
 use crate::publish::Publisher;
+use current::Questions;
 use maps::Maps;
 
 /// How many changes a listener may be behind before it is told to look at everything again.
 const CHANGES_MAX: usize = 1024;
-/// How long a writer waits for its own change to come back through the watch.
-const READ_OWN_WRITE_MAX: Duration = Duration::from_secs(5);
 
 /// The directory. Clones share it.
 #[derive(Clone)]
@@ -49,6 +47,9 @@ struct Inner {
     changes: broadcast::Sender<Key>,
     /// The revision that the maps show; `None` until they were loaded once.
     seen: watched::Sender<Option<u64>>,
+    questions: Questions,
+    /// Told when the watch does not show what is there.
+    stale: Notify,
 }
 
 /// A record and the revision to name when it is written back.
@@ -64,7 +65,16 @@ impl Directory {
     pub(crate) fn new(kv: kv::Store, publisher: Publisher, keyring: Keyring) -> Self {
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let (seen, _) = watched::channel(None);
-        let inner = Inner { kv, publisher, keyring, maps: RwLock::default(), changes, seen };
+        let inner = Inner {
+            kv,
+            publisher,
+            keyring,
+            maps: RwLock::default(),
+            changes,
+            seen,
+            questions: Questions::default(),
+            stale: Notify::new(),
+        };
         Self { inner: Arc::new(inner), actor: None }
     }
 
@@ -275,15 +285,5 @@ impl Directory {
 
     fn maps(&self) -> RwLockReadGuard<'_, Maps> {
         self.inner.maps.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until the maps show this revision, so that a writer reads its own write.
-    async fn shows(&self, revision: u64) -> Result<(), Error> {
-        let mut seen = self.inner.seen.subscribe();
-        let shown = seen.wait_for(|seen| seen.is_some_and(|seen| seen >= revision));
-        match tokio::time::timeout(READ_OWN_WRITE_MAX, shown).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::timed_out("see a change of the directory")),
-        }
     }
 }

@@ -80,6 +80,8 @@ mod looking_back;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod missed_changes;
+#[cfg(test)]
 mod neighbour;
 #[cfg(test)]
 mod odd_http;

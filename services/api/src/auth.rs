@@ -25,7 +25,6 @@ use store::verification::{Answer, Question};
 
 use crate::Api;
 use crate::error::{Cause, Error};
-use crate::settle::settled;
 use credentials::Credentials;
 use remembered::Remembered;
 
@@ -149,8 +148,12 @@ impl Gate {
 
 /// The token's record. `auth` may know of a change to it a moment before this process does.
 async fn shown(store: &Store, key: TokenId, granted: Granted) -> Result<Arc<Token>, Error> {
-    let new_enough = || store.directory().token(key).filter(|token| token.record.generation >= granted.generation);
-    let token = settled(new_enough).await.ok_or(Error::Unavailable(None))?.record;
+    let directory = store.directory();
+    let new_enough = || directory.token(key).filter(|token| token.record.generation >= granted.generation);
+    if new_enough().is_none() {
+        directory.catch_up().await?;
+    }
+    let token = new_enough().ok_or(Error::Unauthorized)?.record;
     if token.active && token.account == granted.account { Ok(token) } else { Err(Error::Unauthorized) }
 }
 

@@ -30,7 +30,6 @@ mod replay;
 mod request;
 mod resend;
 mod routes;
-mod settle;
 mod shape;
 mod show;
 #[cfg(test)]

@@ -92,6 +92,8 @@ impl Verifier {
 
     /// Runs bcrypt, and remembers what it said about the token as it was before.
     async fn check(&self, key: TokenId, secret: &Secret, fingerprint: Fingerprint) -> Result<(), Error> {
+        // The token may have been made, or activated, a moment ago.
+        self.store.directory().catch_up().await?;
         let standing = standing_of(self.active(key).as_deref());
         let Next::Check(asker) = self.next(key, standing, fingerprint) else {
             return Ok(());

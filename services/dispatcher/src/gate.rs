@@ -91,18 +91,26 @@ pub(crate) async fn verify(store: &Store, key: &str, secret: Secret) -> Result<I
 async fn ask(store: &Store, token: TokenId, secret: Secret) -> Result<Identity, Status> {
     let question = Question::Verify { token, secret };
     match store.verification().ask(&question).await {
-        Ok(Answer::Verified(verified)) => Ok(Identity {
-            account: verified.account,
-            token: verified.token,
-            generation: verified.generation,
-            session_token: Some((verified.session_token, verified.expires_at)),
-        }),
+        Ok(Answer::Verified(verified)) => {
+            let directory = store.directory();
+            let token = || directory.token(verified.token).map(|token| token.record);
+            // `auth` may know of the token, or of a change to it, before this process does.
+            if !still_counts(token().as_deref(), verified.generation) && directory.catch_up().await.is_err() {
+                return Err(unchecked());
+            }
+            Ok(Identity {
+                account: verified.account,
+                token: verified.token,
+                generation: verified.generation,
+                session_token: Some((verified.session_token, verified.expires_at)),
+            })
+        }
         Ok(Answer::Refused) => Err(refused()),
         Ok(Answer::Busy) => Err(Status::unavailable("too many sign-ins at once; try again")),
-        Ok(_) => Err(Status::unavailable("credentials cannot be checked now")),
+        Ok(_) => Err(unchecked()),
         Err(error) => {
             warn!(%error, "the credentials of an agent could not be checked");
-            Err(Status::unavailable("credentials cannot be checked now"))
+            Err(unchecked())
         }
     }
 }
@@ -116,6 +124,10 @@ fn bearer(store: &Store, presented: &str) -> Result<Identity, Status> {
         return Err(refused());
     }
     Ok(Identity { account: claims.account, token: claims.token, generation: claims.generation, session_token: None })
+}
+
+fn unchecked() -> Status {
+    Status::unavailable("credentials cannot be checked now")
 }
 
 fn refused() -> Status {

@@ -7,8 +7,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::request::Parts;
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use model::record::{Answer, CallerAuth, Deduplicate, Input, SignaturePolicy};
@@ -18,7 +17,7 @@ use store::Store;
 use store::event::{Meta, Target};
 use telemetry::{Stop, TraceParent, trace};
 use tokio::time::Instant;
-use tracing::{Span, debug};
+use tracing::{Span, debug, warn};
 use uuid::{ContextV7, Timestamp, Uuid};
 use verify::{Head, Reason, Verdict, Verifier, Watch, delivery};
 
@@ -27,9 +26,10 @@ use crate::budget::Budget;
 use crate::callers::{Admission, Callers};
 use crate::capture::Captured;
 use crate::depths::Depths;
+use crate::doubts::{Doubt, Doubts, LOOK_MAX};
 use crate::judgement::{self, Course};
 use crate::noted::Noted;
-use crate::route::{self, Route};
+use crate::route::{self, Route, Wanted};
 use crate::trace as spans;
 use crate::waiting::{Place, Waiting};
 use crate::{BODY_BYTES_MAX, Config, RawHead, answer};
@@ -57,6 +57,7 @@ struct Inner {
     callers: Callers,
     depths: Depths,
     noted: Noted,
+    doubts: Doubts,
 }
 
 /// A webhook on its way in.
@@ -90,6 +91,7 @@ impl Ingress {
                 callers: Callers::new(),
                 depths: Depths::default(),
                 noted: Noted::new(),
+                doubts: Doubts::new(),
             }),
         }
     }
@@ -97,6 +99,12 @@ impl Ingress {
     /// Hears what destinations answer to callers who wait, until told to stop.
     pub async fn run(&self, stop: &Stop) {
         self.inner.waiting.run(&self.inner.store, stop).await;
+    }
+
+    /// Once told to stop, and while webhooks that came before are still answered, waits until it is
+    /// certain of all that were answered as nobody's that they are.
+    pub async fn settle_doubts(&self, stop: &Stop) {
+        self.inner.doubts.run(stop).await;
     }
 
     /// Whether a request is for the domain of an account, whatever its path is.
@@ -132,7 +140,7 @@ impl Ingress {
     {
         let (parts, body) = request.into_parts();
         match Captured::of(head, &parts, body.is_end_stream()) {
-            Ok(captured) => self.take(captured, &parts, body, peer, tls).await,
+            Ok(captured) => self.take(captured, parts.version, body, peer, tls).await,
             Err(refusal) => answer::refused(refusal, parts.version),
         }
     }
@@ -140,7 +148,7 @@ impl Ingress {
     async fn take<B>(
         &self,
         captured: Captured,
-        parts: &Parts,
+        version: Version,
         body: B,
         peer: SocketAddr,
         tls: bool,
@@ -152,9 +160,28 @@ impl Ingress {
         if !self.inner.store.directory().is_loaded() {
             return answer::unavailable();
         }
-        let length = captured.length;
-        let mut call = self.call(captured, peer, tls);
-        let response = self.receive(&mut call, length, parts, body, peer).await;
+        let directory = self.inner.store.directory();
+        let wanted = Wanted::of(&captured);
+        let route = Route::find(directory, &wanted);
+        let (length, may_be_new) = (captured.length, route.may_be_new);
+        let mut call = self.call(captured, route, peer, tls);
+        let response = self.receive(&mut call, length, version, body, peer).await;
+        if !may_be_new || response.status() != StatusCode::OK {
+            spans::answered(&call.span, call.webhook.body_bytes, response.status());
+            return response;
+        }
+        // Its input may have been made a moment ago. That is found out when it was answered, so that
+        // the time of the answer does not tell what there is.
+        let body_bytes = call.webhook.chunks.is_none().then_some(call.webhook.body.len());
+        if let Some(doubt) = body_bytes.and_then(|bytes| self.inner.doubts.hold(bytes)) {
+            spans::answered(&call.span, call.webhook.body_bytes, response.status());
+            tokio::spawn(self.clone().settle(doubt, call, wanted, version, peer));
+            return response;
+        }
+        let response = match directory.catch_up().await {
+            Ok(()) => self.receive_again(&mut call, &wanted, version, peer).await.unwrap_or(response),
+            Err(_) => answer::unavailable(),
+        };
         spans::answered(&call.span, call.webhook.body_bytes, response.status());
         response
     }
@@ -163,7 +190,7 @@ impl Ingress {
         &self,
         call: &mut Call,
         length: Option<u64>,
-        parts: &Parts,
+        version: Version,
         body: B,
         peer: SocketAddr,
     ) -> Response<Full<Bytes>>
@@ -171,10 +198,10 @@ impl Ingress {
         B: Body<Data = Bytes>,
     {
         if call.route.is_unknown {
-            return answer::closing(answer::unavailable(), parts.version);
+            return answer::closing(answer::unavailable(), version);
         }
         if let Some(response) = self.turn_away(call, peer).await {
-            return if body.is_end_stream() { response } else { answer::closing(response, parts.version) };
+            return if body.is_end_stream() { response } else { answer::closing(response, version) };
         }
         let place = call.route.place.clone();
         let signature = place.as_ref().and_then(|place| place.input.signature.as_ref());
@@ -198,7 +225,7 @@ impl Ingress {
             Err(failure) => {
                 debug!(%event, error = &failure as &(dyn std::error::Error + 'static), "a body was not read");
                 trace::failed(&reading);
-                return answer::unread(&failure, parts.version);
+                return answer::unread(&failure, version);
             }
         };
         drop(reading);
@@ -212,9 +239,48 @@ impl Ingress {
         self.follow(call, &course).await
     }
 
+    /// Finds out whether a webhook that was answered as nobody's is somebody's.
+    async fn settle(self, _doubt: Doubt, mut call: Call, wanted: Wanted, version: Version, peer: SocketAddr) {
+        let give_up = Instant::now() + LOOK_MAX;
+        loop {
+            self.inner.doubts.look().await;
+            if self.inner.store.directory().catch_up().await.is_ok() {
+                let response = self.receive_again(&mut call, &wanted, version, peer).await;
+                if response.is_none_or(|response| response.status() != StatusCode::SERVICE_UNAVAILABLE) {
+                    return;
+                }
+            }
+            if Instant::now() >= give_up || self.inner.doubts.is_closing() {
+                warn!(event = %call.event, "whose webhook it was could not be found out; it is taken for nobody's");
+                return;
+            }
+        }
+    }
+
+    /// Receives what was received as nobody's as its input's; nothing if it is nobody's.
+    async fn receive_again(
+        &self,
+        call: &mut Call,
+        wanted: &Wanted,
+        version: Version,
+        peer: SocketAddr,
+    ) -> Option<Response<Full<Bytes>>> {
+        let route = Route::find(self.inner.store.directory(), wanted);
+        if route.place.is_none() && !route.is_unknown {
+            return None;
+        }
+        if call.webhook.chunks.is_some() {
+            // Its pieces are where nobody reads; its sender sends it again.
+            return Some(answer::unavailable());
+        }
+        call.webhook.extra_path = route.extra_path.clone();
+        call.route = route;
+        let body = Full::new(call.webhook.body.clone());
+        Some(self.receive(call, None, version, body, peer).await)
+    }
+
     /// What is known before the body comes.
-    fn call(&self, captured: Captured, peer: SocketAddr, tls: bool) -> Call {
-        let route = Route::find(self.inner.store.directory(), &captured);
+    fn call(&self, captured: Captured, route: Route, peer: SocketAddr, tls: bool) -> Call {
         let url = self.url(&captured, tls);
         let webhook = captured.into_request(route.extra_path.clone(), peer, tls);
         let now = UnixMs::from(SystemTime::now());

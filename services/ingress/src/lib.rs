@@ -48,6 +48,7 @@ mod route;
 mod callers;
 
 mod depths;
+mod doubts;
 
 mod judgement;
 

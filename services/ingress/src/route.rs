@@ -12,6 +12,30 @@ use uuid::Uuid;
 
 use crate::capture::Captured;
 
+/// By what a webhook names its input.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// By the id in its path, if it is one; with what follows that.
+    Id(Option<InputId>, Bytes),
+    /// By a host name, if it is one, and a path.
+    Place(Option<String>, Bytes),
+}
+
+impl Wanted {
+    pub(crate) fn of(captured: &Captured) -> Self {
+        let endpoint = &captured.endpoint;
+        match endpoint.is_by_id() {
+            true => Self::Id(endpoint.input, endpoint.extra_path.clone()),
+            false => Self::Place(captured.host().and_then(host_name), endpoint.path.clone()),
+        }
+    }
+
+    /// Whether any input can be named like this.
+    fn may_be_there(&self) -> bool {
+        matches!(self, Self::Id(Some(_), _) | Self::Place(Some(_), _))
+    }
+}
+
 /// Where a webhook goes.
 #[derive(Debug)]
 pub(crate) struct Route {
@@ -21,6 +45,8 @@ pub(crate) struct Route {
     pub(crate) id: InputId,
     /// What it found, if it exists.
     pub(crate) place: Option<Place>,
+    /// It found nothing, and names an input that may not be in memory yet.
+    pub(crate) may_be_new: bool,
     /// It found nothing, because a record could not be opened: whether the input exists is not known.
     pub(crate) is_unknown: bool,
     /// What goes on to the destination of the path.
@@ -36,18 +62,17 @@ pub(crate) struct Place {
 
 impl Route {
     /// Finds the way of a webhook.
-    pub(crate) fn find(directory: &Directory, captured: &Captured) -> Self {
-        let endpoint = &captured.endpoint;
-        let (id, input, extra_path) = match endpoint.is_by_id() {
-            true => {
-                let input = endpoint.input.and_then(|id| directory.input(id)).map(|input| input.record);
-                (endpoint.input, input, endpoint.extra_path.clone())
+    pub(crate) fn find(directory: &Directory, wanted: &Wanted) -> Self {
+        let (id, input, extra_path) = match wanted {
+            Wanted::Id(id, extra_path) => {
+                let input = id.and_then(|id| directory.input(id)).map(|input| input.record);
+                (*id, input, extra_path.clone())
             }
-            false => {
-                let inputs = host(captured).and_then(|host| directory.inputs_at(&host)).unwrap_or_default();
-                let found = longest(inputs.into_iter().map(|input| input.record), &endpoint.path);
-                let extra_path = found.as_ref().map(|input| extra_path(input, &endpoint.path));
-                (found.as_ref().map(|input| input.id), found, extra_path.unwrap_or_else(|| endpoint.path.clone()))
+            Wanted::Place(host, path) => {
+                let inputs = host.as_deref().and_then(|host| directory.inputs_at(host)).unwrap_or_default();
+                let found = longest(inputs.into_iter().map(|input| input.record), path);
+                let extra_path = found.as_ref().map(|input| extra_path(input, path));
+                (found.as_ref().map(|input| input.id), found, extra_path.unwrap_or_else(|| path.clone()))
             }
         };
         let place = input.and_then(|input| {
@@ -55,17 +80,18 @@ impl Route {
             Some(Place { input, bucket })
         });
         let is_unknown = place.is_none()
-            && match (endpoint.is_by_id(), endpoint.input) {
-                (true, id) => id.is_some_and(|id| directory.is_unopened(id)),
-                (false, _) => {
-                    directory.has_unopened_inputs() && host(captured).is_some_and(|h| directory.is_domain(&h))
+            && match wanted {
+                Wanted::Id(id, _) => id.is_some_and(|id| directory.is_unopened(id)),
+                Wanted::Place(host, _) => {
+                    directory.has_unopened_inputs() && host.as_deref().is_some_and(|host| directory.is_domain(host))
                 }
             };
+        let may_be_new = place.is_none() && !is_unknown && wanted.may_be_there();
         let target = match &place {
             Some(place) => Target::Bucket { bucket: place.bucket.id, ephemeral: place.bucket.ephemeral },
             None => Target::Void,
         };
-        Self { target, id: id.unwrap_or(InputId(Uuid::nil())), place, is_unknown, extra_path }
+        Self { target, id: id.unwrap_or(InputId(Uuid::nil())), place, may_be_new, is_unknown, extra_path }
     }
 }
 
@@ -78,10 +104,6 @@ pub(crate) fn host_name(authority: &str) -> Option<String> {
     };
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     (host.contains('.') && host.parse::<IpAddr>().is_err()).then_some(host)
-}
-
-fn host(captured: &Captured) -> Option<String> {
-    host_name(captured.host()?)
 }
 
 /// The input whose prefix is the longest that the path begins with.

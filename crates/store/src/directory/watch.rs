@@ -24,6 +24,10 @@ impl Directory {
     /// Follows the directory until told to stop. Everything is loaded again whenever the watch
     /// breaks; records that were removed meanwhile are then told by their delete markers.
     pub(crate) async fn run(&self, stop: &Stop) {
+        tokio::join!(self.keep_following(stop), self.keep_current(stop));
+    }
+
+    async fn keep_following(&self, stop: &Stop) {
         while !stop.is_given() {
             match Box::pin(stop.or(self.follow())).await {
                 None => return,
@@ -49,18 +53,22 @@ impl Directory {
             .watch_many_with_history([">"])
             .await
             .map_err(|e| Error::unavailable("watch the directory", e))?;
+        // Not interrupted while it loads.
+        let mut is_loaded = last == 0;
         loop {
             let entry = tokio::select! {
                 // Something changed, or the watch ended.
                 entry = entries.next() => entry,
                 // Records that could not be opened may open now: everything is loaded again.
                 Ok(()) = mended.changed() => return Ok(()),
+                // Its consumer may have gone with the NATS server that it was on.
+                () = self.inner.stale.notified(), if is_loaded => return Err(Error::timed_out("hear of a change")),
             };
             let Some(entry) = entry else { return Ok(()) };
             let entry = entry.map_err(|e| broken(Box::new(e)))?;
-            let loaded = entry.revision >= last;
+            is_loaded |= entry.revision >= last;
             self.apply(&entry).await?;
-            if loaded || self.is_loaded() {
+            if is_loaded || self.is_loaded() {
                 self.saw(entry.revision);
             }
         }

@@ -12,7 +12,6 @@ use crate::auth::Caller;
 use crate::error::{Cause, Error};
 use crate::limits::{TOKENS_PER_ACCOUNT_MAX, check_room};
 use crate::request::{At, Body};
-use crate::settle::settled;
 use crate::shape::Deleted;
 use crate::shape::token::{Change, Issued, Token};
 use crate::{Api, own, write};
@@ -35,7 +34,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Body) -
     match api.store().verification().ask(&question).await? {
         Answer::Issued { token, secret } => {
             // Seen here before the answer, so that the next request here sees it too; it is good anyway.
-            settled(|| api.directory().token(token)).await;
+            let _ = api.directory().catch_up().await;
             Ok((StatusCode::CREATED, Json(Issued::new(token, secret))).into_response())
         }
         Answer::Busy | Answer::Failed => Err(Error::Unavailable(None)),
@@ -68,7 +67,8 @@ pub(super) async fn delete(State(api): State<Api>, caller: Caller, At(id): At<To
     own::token(api.directory(), &caller, id)?;
     match api.store().verification().ask(&Question::Revoke { token: id, by: Some(caller.actor()) }).await? {
         Answer::Revoked => {
-            settled(|| api.directory().token(id).is_none().then_some(())).await;
+            // As when it is made.
+            let _ = api.directory().catch_up().await;
             Ok(Json(Deleted::new(id)).into_response())
         }
         // It was revoked by someone else in the meantime.

@@ -46,7 +46,8 @@ impl Served {
     /// Says welcome. The agent gets events once [`Served::run`] runs.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a bucket that does not exist for it; `CANCELLED` when it is gone already.
+    /// `NOT_FOUND` for a bucket that does not exist for it; `UNAVAILABLE` when nobody can say;
+    /// `CANCELLED` when it is gone already.
     pub(super) async fn open(
         hub: Hub,
         session: Arc<Session>,
@@ -57,8 +58,17 @@ impl Served {
         inbound: Inbound,
     ) -> Result<Self, Status> {
         let changes = hub.store().directory().changes();
-        let subscription =
-            Subscription::new(hub.clone(), Arc::clone(&session), identity.clone(), &hello.group, &hello.buckets)?;
+        let subscribe =
+            || Subscription::new(hub.clone(), Arc::clone(&session), identity.clone(), &hello.group, &hello.buckets);
+        let subscription = match subscribe() {
+            Ok(subscription) => subscription,
+            // The bucket may have been made a moment ago.
+            Err(_) => {
+                let caught_up = hub.store().directory().catch_up().await;
+                caught_up.map_err(|_| Status::unavailable("whether there are such buckets cannot be said now"))?;
+                subscribe()?
+            }
+        };
         let welcome = v1::Welcome {
             session_id: session.id().to_string(),
             heartbeat_ms: u32::try_from(HEARTBEAT.as_millis()).unwrap_or(u32::MAX),
