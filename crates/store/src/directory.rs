@@ -196,8 +196,7 @@ impl Directory {
         self.maps().tokens.get(&id).cloned()
     }
 
-    /// When NATS took the last change of a token, its end too; `None` unless that was in the last
-    /// few minutes.
+    /// When NATS took the last change of a token, its end too; what is minutes ago may be forgotten.
     pub fn token_changed_at(&self, id: TokenId) -> Option<UnixMs> {
         self.maps().tokens_changed.get(&id).copied()
     }

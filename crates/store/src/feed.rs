@@ -19,16 +19,16 @@ use model::fact::{self, Fact};
 use model::{BucketId, EventId, GroupId, InputId, OutputId};
 use telemetry::Stop;
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::{debug, warn};
 use uuid::Uuid;
 
+use crate::client::chain;
 use crate::event::Meta;
+use crate::watching::{AGAIN_WAIT, Seldom};
 use crate::{Error, Store};
 
 /// How many things may be told and not yet heard; the streams keep the rest.
 const TOLD_MAX: usize = 4096;
-/// The wait before a stream is followed again after a break.
-const AGAIN_WAIT: Duration = Duration::from_millis(500);
 
 /// A stream that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,11 +130,13 @@ impl Feed {
 
     async fn follow(&self, source: Source) {
         let mut position = self.from.get(&source).copied().unwrap_or_default();
+        let mut failures = Seldom::default();
         loop {
             match self.try_follow(source, &mut position).await {
                 Ok(()) if self.tx.is_closed() => return,
                 Ok(()) => {}
-                Err(error) => warn!(%source, error = crate::client::chain(&error), "a stream is followed again"),
+                Err(error) if failures.is_due() => warn!(%source, error = chain(&error), "a stream is followed again"),
+                Err(error) => debug!(%source, error = chain(&error), "a stream is followed again"),
             }
             tokio::time::sleep(AGAIN_WAIT).await;
         }

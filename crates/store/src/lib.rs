@@ -45,6 +45,7 @@ pub mod replay;
 pub mod report;
 pub mod unreadable;
 pub mod verification;
+mod watching;
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

@@ -29,6 +29,7 @@ use crate::Error;
 use crate::clock::Clock;
 use crate::keyring::{Keyring, Scope};
 use crate::layout;
+use crate::watching;
 
 pub use cursor::{CursorSeen, Place};
 
@@ -38,8 +39,6 @@ pub const SAY_EVERY: Duration = Duration::from_secs(3);
 pub const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// The most sessions or cursors on one page: far below the size limit of a message.
 pub const PAGE_ENTRIES_MAX: usize = 500;
-/// The wait before the watch is set up again after it broke.
-const REWATCH_WAIT: Duration = Duration::from_millis(500);
 
 /// Presence. Clones share what they know.
 #[derive(Clone)]
@@ -155,12 +154,7 @@ impl Presence {
 
     /// Follows what is said until told to stop.
     pub(crate) async fn run(&self, stop: &Stop) {
-        while !stop.is_given() {
-            if let Some(Err(error)) = Box::pin(stop.or(self.follow())).await {
-                warn!(%error, "the watch of who is here broke; starting it again");
-            }
-            stop.or(tokio::time::sleep(REWATCH_WAIT)).await;
-        }
+        watching::keep(stop, "the watch of who is here", || self.follow()).await;
     }
 
     async fn follow(&self) -> Result<(), Error> {

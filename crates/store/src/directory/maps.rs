@@ -15,6 +15,8 @@ use crate::keyring::Scope;
 
 /// How long it is known when a token changed: sessions see it within seconds.
 const CHANGED_KEPT: Duration = Duration::from_secs(300);
+/// So many changes are kept whatever their age.
+const CHANGED_MIN: usize = 64;
 
 /// Everything that is configured.
 #[derive(Default)]
@@ -31,6 +33,8 @@ pub(super) struct Maps {
     pub(super) crons: HashMap<CronId, Versioned<Cron>>,
     /// When tokens changed lately, and ended, for those who measure how soon that is seen.
     pub(super) tokens_changed: HashMap<TokenId, UnixMs>,
+    /// From so many on the old ones are forgotten.
+    tokens_changed_max: usize,
     inputs_by_bucket: HashMap<BucketId, HashSet<InputId>>,
     outputs_by_bucket: HashMap<BucketId, HashSet<OutputId>>,
     /// Records that are there and could not be opened: they are damaged, or their bucket is being
@@ -49,9 +53,13 @@ impl Maps {
         Ok(())
     }
 
-    /// A token changed or ended at that time. What is older than [`CHANGED_KEPT`] is forgotten.
+    /// A token changed or ended at that time. What is older than [`CHANGED_KEPT`] is forgotten now
+    /// and then: whenever there is twice as much as was left the last time.
     pub(super) fn note_token_changed(&mut self, id: TokenId, at: UnixMs) {
-        self.tokens_changed.retain(|_, other| at.since(*other) < CHANGED_KEPT);
+        if self.tokens_changed.len() >= self.tokens_changed_max {
+            self.tokens_changed.retain(|_, other| at.since(*other) < CHANGED_KEPT);
+            self.tokens_changed_max = (self.tokens_changed.len() * 2).max(CHANGED_MIN);
+        }
         self.tokens_changed.insert(id, at);
     }
 

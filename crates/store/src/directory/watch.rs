@@ -8,34 +8,24 @@ use crypto::seal::Kind;
 use futures_util::StreamExt;
 use model::UnixMs;
 use telemetry::Stop;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{Directory, Key, Revision};
 use crate::Error;
 use crate::client::chain;
 use crate::keyring::Scope;
+use crate::watching;
 
-/// The wait before the watch is set up again after it broke.
-const REWATCH_WAIT: Duration = Duration::from_millis(500);
 /// How often a record whose data key has not arrived is tried again.
 const KEY_TRIES: u32 = 5;
+/// The wait before each.
+const KEY_WAIT: Duration = Duration::from_millis(100);
 
 impl Directory {
     /// Follows the directory until told to stop. Everything is loaded again whenever the watch
     /// breaks; records that were removed meanwhile are then told by their delete markers.
     pub(crate) async fn run(&self, stop: &Stop) {
-        tokio::join!(self.keep_following(stop), self.keep_current(stop));
-    }
-
-    async fn keep_following(&self, stop: &Stop) {
-        while !stop.is_given() {
-            match Box::pin(stop.or(self.follow())).await {
-                None => return,
-                Some(Ok(())) => info!("the watch of the directory ended; starting it again"),
-                Some(Err(error)) => warn!(%error, "the watch of the directory broke; starting it again"),
-            }
-            stop.or(tokio::time::sleep(REWATCH_WAIT)).await;
-        }
+        tokio::join!(watching::keep(stop, "the watch of the directory", || self.follow()), self.keep_current(stop));
     }
 
     async fn follow(&self) -> Result<(), Error> {
@@ -130,7 +120,7 @@ impl Directory {
                 // A follower of a replicated keyring may show the key a moment after the record.
                 Err(Error::NoKey { .. }) if tried < KEY_TRIES && !self.is_gone(key).await => {
                     tried += 1;
-                    tokio::time::sleep(REWATCH_WAIT / 5).await;
+                    tokio::time::sleep(KEY_WAIT).await;
                 }
                 other => return other,
             }

@@ -1,31 +1,19 @@
 //! Follows the stored keys: takes everything in once, then each change as it comes.
 
-use std::time::Duration;
-
 use async_nats::jetstream::kv::{Entry, Operation};
 use futures_util::StreamExt;
 use telemetry::Stop;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{KeyName, Keyring};
 use crate::Error;
-use crate::client::chain;
-
-/// The wait before the watch is set up again after it broke.
-const REWATCH_WAIT: Duration = Duration::from_millis(500);
+use crate::watching;
 
 impl Keyring {
     /// Follows the stored keys until told to stop. Everything is taken in again whenever the watch
     /// breaks; keys that were destroyed meanwhile are then told by their marks.
     pub(crate) async fn run(&self, stop: &Stop) {
-        while !stop.is_given() {
-            match Box::pin(stop.or(self.follow())).await {
-                None => return,
-                Some(Ok(())) => info!("the watch of the keyring ended; starting it again"),
-                Some(Err(error)) => warn!(error = chain(&error), "the watch of the keyring broke; starting it again"),
-            }
-            stop.or(tokio::time::sleep(REWATCH_WAIT)).await;
-        }
+        watching::keep(stop, "the watch of the keyring", || self.follow()).await;
     }
 
     async fn follow(&self) -> Result<(), Error> {
