@@ -6,10 +6,9 @@ use anyhow::Result;
 use e2e::nats::Access;
 use e2e::report::say;
 use e2e::wait::{holds, until};
-use e2e::{Agent, Bucket, Destination, Nats, Process, Spread, World, story};
+use e2e::{Agent, Bucket, Destination, Forwarding, Nats, Process, Spread, World, story};
 use model::OutputId;
 use model::fact::Ending;
-use serde_json::json;
 
 use crate::load::Load;
 
@@ -74,13 +73,7 @@ pub(crate) struct Stage<N = Nats> {
 
 impl<N: AsRef<Access>> Stage<N> {
     pub(crate) async fn set(world: &World, relay: Spread<N>) -> Result<Self> {
-        let api = relay.rest()?;
-        let destination = Destination::start()?;
-        let bucket = api.make_bucket("deploys", json!({})).await?;
-        let output = api.make_output(&bucket, &destination.url("/"), json!({})).await?;
-        let token = api.make_token(json!({})).await?;
-        let agent = world.agent("agent").token(&token).servers(&relay.dispatcher, &relay.api).serves("deploys");
-        let agent = agent.start()?;
+        let Forwarding { agent, destination, bucket, output } = relay.forward(world).await?;
         let mut load = Load::start(&relay, &bucket);
         load.passes(&relay, &destination).await?;
         Ok(Self { load, agent, destination, relay, bucket, output })

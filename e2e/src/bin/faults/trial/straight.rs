@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use e2e::nats::Access;
 use e2e::wait::{holds, until};
-use e2e::{Agent, Arrival, Bucket, Destination, Spread, World};
+use e2e::{Agent, Arrival, Bucket, Destination, Forwarding, Spread, World};
 use model::OutputId;
 use model::fact::Ending;
-use serde_json::json;
 
 use super::account;
 use super::traffic::Traffic;
@@ -28,13 +27,8 @@ impl<N: AsRef<Access>> Straight<N> {
     /// Sets it up around these NATS servers.
     pub(super) async fn around(world: &World, nats: N) -> Result<Self> {
         let relay = world.spread_around(nats).await?;
-        let api = relay.rest()?;
-        let destination = Destination::start()?;
-        let bucket = api.make_bucket("deploys", json!({})).await?;
-        let output = api.make_output(&bucket, &destination.url("/"), json!({})).await?;
-        let token = api.make_token(json!({})).await?;
-        let agent = world.agent("agent").token(&token).servers(&relay.dispatcher, &relay.api).serves("deploys");
-        Ok(Self { agent: agent.start()?, destination, relay, bucket, output })
+        let Forwarding { agent, destination, bucket, output } = relay.forward(world).await?;
+        Ok(Self { agent, destination, relay, bucket, output })
     }
 
     /// Begins to send.
