@@ -1,5 +1,7 @@
 //! One webhook from its first byte to its answer.
 
+mod settle;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -17,7 +19,7 @@ use store::Store;
 use store::event::{Meta, Target};
 use telemetry::{Stop, TraceParent, trace};
 use tokio::time::Instant;
-use tracing::{Span, debug, warn};
+use tracing::{Span, debug};
 use uuid::{ContextV7, Timestamp, Uuid};
 use verify::{Head, Reason, Verdict, Verifier, Watch, delivery};
 
@@ -26,7 +28,7 @@ use crate::budget::Budget;
 use crate::callers::{Admission, Callers};
 use crate::capture::Captured;
 use crate::depths::Depths;
-use crate::doubts::{Doubt, Doubts, LOOK_MAX};
+use crate::doubts::Doubts;
 use crate::judgement::{self, Course};
 use crate::noted::Noted;
 use crate::route::{self, Route, Wanted};
@@ -237,46 +239,6 @@ impl Ingress {
         let policy = signature.map_or(SignaturePolicy::Mark, |signature| signature.policy);
         let course = judgement::course(verifier.flatten(), policy, call.verdict, &call.webhook, &call.url, call.now);
         self.follow(call, &course).await
-    }
-
-    /// Finds out whether a webhook that was answered as nobody's is somebody's.
-    async fn settle(self, _doubt: Doubt, mut call: Call, wanted: Wanted, version: Version, peer: SocketAddr) {
-        let give_up = Instant::now() + LOOK_MAX;
-        loop {
-            self.inner.doubts.look().await;
-            if self.inner.store.directory().catch_up().await.is_ok() {
-                let response = self.receive_again(&mut call, &wanted, version, peer).await;
-                if response.is_none_or(|response| response.status() != StatusCode::SERVICE_UNAVAILABLE) {
-                    return;
-                }
-            }
-            if Instant::now() >= give_up || self.inner.doubts.is_closing() {
-                warn!(event = %call.event, "whose webhook it was could not be found out; it is taken for nobody's");
-                return;
-            }
-        }
-    }
-
-    /// Receives what was received as nobody's as its input's; nothing if it is nobody's.
-    async fn receive_again(
-        &self,
-        call: &mut Call,
-        wanted: &Wanted,
-        version: Version,
-        peer: SocketAddr,
-    ) -> Option<Response<Full<Bytes>>> {
-        let route = Route::find(self.inner.store.directory(), wanted);
-        if route.place.is_none() && !route.is_unknown {
-            return None;
-        }
-        if call.webhook.chunks.is_some() {
-            // Its pieces are where nobody reads; its sender sends it again.
-            return Some(answer::unavailable());
-        }
-        call.webhook.extra_path = route.extra_path.clone();
-        call.route = route;
-        let body = Full::new(call.webhook.body.clone());
-        Some(self.receive(call, None, version, body, peer).await)
     }
 
     /// What is known before the body comes.
