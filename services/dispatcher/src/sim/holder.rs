@@ -1,22 +1,21 @@
 //! What is left of a courier when its decisions are taken away: it asks, waits, and does.
 
+mod attached;
 mod entry;
 mod handing;
+mod hearing;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use bytes::Bytes;
 use model::fact::Fact;
 use model::order::Key;
-use model::progress::{Progress, State};
+use model::progress::State;
 use model::record::OrderKey;
 use model::request::{Header, Request};
 use model::{EventId, retry};
 use rand::RngExt as _;
-use rand::seq::IndexedRandom as _;
-use store::cursor::{Message, PROGRESS_EVERY, Peers, Position, Reading, Receipt, Sorted};
-use store::event::Stored;
+use store::cursor::{Message, Peers, Position, Receipt};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -25,8 +24,6 @@ use super::plan::{Keeps, Weather};
 use super::witness::key;
 use super::world::{Op, What, World};
 use crate::courier::{Handing, ToCourier, Work};
-use crate::delivery::NotHanded;
-use crate::session::Line;
 use crate::{DRAIN_MAX, book};
 
 /// A courier with its cursor.
@@ -281,76 +278,6 @@ impl World {
         }
     }
 
-    fn set_up(&mut self, holder: usize, done: &Done) {
-        if let Done::Asked { is_held } = done {
-            return self.listen(holder, *is_held);
-        }
-        let (now, instant, output) = (self.wall(), self.instant(), self.holders[holder].output);
-        let window = self.window();
-        let last = self.nats[output].log.last().map(|(at, _)| *at);
-        let (since, nats, events) = (self.since(), &mut self.nats[output], &self.events);
-        let one = &mut self.holders[holder];
-        if let Done::Attached { is_held } = done {
-            let peers = Peers::new(one.position.peers().own(), *is_held);
-            one.position = Position::new(self.keys[output].output, window, peers, now, instant);
-        }
-        let from = one.position.begins_at(last, since, now);
-        let existed = nats.ensure(from, events);
-        one.position.reaches(from);
-        let is_taken_over = existed && !one.position.peers().is_shared();
-        if is_taken_over && let Some(consumer) = &mut nats.consumer {
-            consumer.reset();
-        }
-        self.fold(holder);
-        let one = &mut self.holders[holder];
-        if let Done::Rebuilt = done {
-            one.position.made_again();
-        }
-        one.phase = Phase::Working;
-        self.say(|| format!("courier {holder} of output {output} {done:?}, reset {is_taken_over}"));
-        self.adopt(holder);
-        if let Done::Attached { .. } = done {
-            // Who hears of it answers.
-            let own = self.holders[holder].position.peers().own();
-            self.tell_holders(holder, Peer::Attached(own));
-            let first = self.jitter(millis(PROGRESS_EVERY));
-            self.at(first, What::Done(holder, Done::Tick));
-        }
-        self.pump_nats(output);
-    }
-
-    fn adopt(&mut self, holder: usize) {
-        let (now, output) = (self.wall(), self.output(self.holders[holder].output));
-        let one = &mut self.holders[holder];
-        if let Some(work) = &mut one.work {
-            work.adopt(one.position.again(), one.position.peers(), &output, now);
-        }
-    }
-
-    /// Takes in what others did.
-    pub(super) fn look_again(&mut self, holder: usize) {
-        self.refresh(holder);
-        self.adopt(holder);
-    }
-
-    /// Reads all facts that matter.
-    fn fold(&mut self, holder: usize) {
-        let (now, nats) = (self.wall(), &self.nats[self.holders[holder].output]);
-        let position = &mut self.holders[holder].position;
-        let mut progress = Progress::default();
-        let last = nats.fold_from(position.horizon(now), &mut progress);
-        position.folded_all(progress, last);
-    }
-
-    /// Reads the facts that came since they were last read.
-    fn refresh(&mut self, holder: usize) {
-        let (now, nats) = (self.wall(), &self.nats[self.holders[holder].output]);
-        let position = &mut self.holders[holder].position;
-        let (folded, progress) = position.to_fold();
-        let last = nats.fold_after(folded, progress);
-        position.folded_new(last, now);
-    }
-
     /// Begins what may begin.
     fn prepare(&mut self, holder: usize) {
         self.append(holder);
@@ -405,126 +332,6 @@ impl World {
         self.holders[holder].is_appending = true;
         let after = self.up_in() + self.short();
         self.at(after, What::Append(holder, facts));
-    }
-
-    /// Takes in one thing that has happened, whichever; `false` when nothing has.
-    fn one(&mut self, holder: usize) -> bool {
-        let (now, instant) = (self.wall(), self.instant());
-        let one = &mut self.holders[holder];
-        if one.position.over_at().is_some_and(|at| at <= instant) && one.phase == Phase::Working {
-            one.position.lose();
-            return true;
-        }
-        let told = !one.rx.is_empty();
-        let arms = [(told, 0), (!one.signals.is_empty(), 1), (!one.done.is_empty(), 2)];
-        let ready: Vec<usize> = arms.into_iter().filter(|(is_ready, _)| *is_ready).map(|(_, arm)| arm).collect();
-        let Some(arm) = ready.choose(&mut self.rng) else { return false };
-        match arm {
-            0 => {
-                let Ok(told) = self.holders[holder].rx.try_recv() else { return false };
-                self.hear(holder, told);
-            }
-            1 => {
-                let Some(signal) = self.holders[holder].signals.pop_front() else { return false };
-                self.heard(holder, signal);
-            }
-            _ => {
-                let at = self.rng.random_range(0..self.holders[holder].done.len());
-                let done = self.holders[holder].done.swap_remove(at);
-                self.did(holder, done, now);
-            }
-        }
-        true
-    }
-
-    fn hear(&mut self, holder: usize, told: ToCourier) {
-        self.say(|| format!("courier {holder} is told {}", name(&told)));
-        if let ToCourier::Finished(event, _) | ToCourier::Lost(event) | ToCourier::Received(event) = &told {
-            self.holders[holder].keys.remove(event);
-        }
-        let (now, jitter, output) = (self.wall(), self.rng.random(), self.holders[holder].output);
-        let configured = Some(self.configured(output));
-        self.work(holder).told(told, configured, now, jitter);
-    }
-
-    fn heard(&mut self, holder: usize, signal: Signal) {
-        let (now, instant) = (self.wall(), self.instant());
-        let one = &mut self.holders[holder];
-        match signal {
-            Signal::Over(left) => one.position.over(left),
-            Signal::NoConsumer => one.position.lose(),
-            Signal::Reconnected => one.position.reconnected(),
-            Signal::Peer(peer) => self.hear_of(holder, peer),
-            Signal::Message(message) => {
-                match one.position.came(&message, instant) {
-                    Reading::None => {}
-                    Reading::New => self.refresh(holder),
-                    Reading::All => self.fold(holder),
-                }
-                let (one, number) = (&mut self.holders[holder], message.place);
-                let receipt = match one.position.sort(*message) {
-                    Sorted::Over(receipt) => Some(receipt),
-                    Sorted::Due(pulled) => one.work.as_mut().and_then(|work| work.took(*pulled, now)),
-                };
-                self.say(|| format!("courier {holder} gets {number}, done {}", receipt.is_some()));
-                self.acknowledge(holder, receipt);
-            }
-        }
-    }
-
-    fn did(&mut self, holder: usize, done: Done, now: model::UnixMs) {
-        let output = self.holders[holder].output;
-        match done {
-            Done::Handed => self.hand(holder),
-            Done::Sent => {
-                let Some((handing, key)) = self.holders[holder].sending.take() else { return };
-                let Line::Agent(line) = handing.session.line() else { return };
-                let handed = if line.is_closed() { Err(NotHanded::SessionGone) } else { Ok(key) };
-                let _ = self.work(holder).handed(handed, now);
-            }
-            Done::Read(place) => {
-                let event = self.events[place as usize - 1];
-                let (input, meta) = (model::InputId(uuid::Uuid::nil()), store::event::Meta::default());
-                let (event, stored_at, sealed) = (event.id, event.stored_at, Bytes::new());
-                let stored = Stored { event, input, meta, place, stored_at, sealed };
-                let _ = self.work(holder).read(Ok(Some(stored)), now);
-            }
-            Done::Appended(facts) => {
-                self.holders[holder].is_appending = false;
-                for fact in facts {
-                    self.holders[holder].position.note(&fact);
-                    let receipt = self.work(holder).concluded(&fact, now);
-                    self.acknowledge(holder, receipt);
-                }
-            }
-            Done::Tick => {
-                if self.holders[holder].phase != Phase::Working {
-                    return;
-                }
-                if self.holders[holder].position.peers().is_shared() {
-                    self.look_again(holder);
-                }
-                let mut places: Vec<u64> = self.work(holder).book().receipts().map(place).collect();
-                // They are in no order.
-                places.sort_unstable();
-                for place in places {
-                    self.operate(output, Op::InProgress(place));
-                }
-                self.at(millis(PROGRESS_EVERY), What::Done(holder, Done::Tick));
-            }
-            Done::Asked { .. } | Done::Attached { .. } | Done::Rebuilt => {}
-        }
-    }
-
-    fn acknowledge(&mut self, holder: usize, receipt: Option<Receipt>) {
-        let Some(receipt) = receipt else { return };
-        let (output, place) = (self.holders[holder].output, place(&receipt));
-        self.say(|| format!("courier {holder} acknowledges {place}"));
-        let event = self.events[place as usize - 1].id;
-        if let Err(wrong) = self.witnesses[output].acknowledged(event) {
-            self.fail(wrong);
-        }
-        self.operate(output, Op::Acknowledge(place));
     }
 
     fn begin_to_drain(&mut self, holder: usize) {

@@ -1,19 +1,19 @@
 //! The calendar, and everything in it.
 
+mod broker;
+mod chance;
 mod faults;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use agent::worker::Attempt;
 use model::fact::Fact;
 use model::name::Name;
 use model::record::{Bucket, Interval, Output, Schedule, ThrottleMode};
 use model::{AccountId, BucketId, EventId, GroupId, OutputId, UnixMs};
+use rand::SeedableRng as _;
 use rand::rngs::Xoshiro256PlusPlus as Rng;
-use rand::{RngExt as _, SeedableRng as _};
 use store::fact::CursorKey;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -339,99 +339,6 @@ impl World {
         }
     }
 
-    /// A message of facts comes to the log.
-    fn append_facts(&mut self, holder: usize, facts: Vec<Fact>) {
-        if self.now < self.nats_back_at {
-            let wait = self.up_in() + self.short();
-            return self.at(wait, What::Append(holder, facts));
-        }
-        let output = self.holders[holder].output;
-        for fact in &facts {
-            self.say(|| format!("the log of output {output} has, of courier {holder}, {fact:?}"));
-            self.witnesses[output].logged(fact);
-        }
-        let now = self.wall();
-        self.nats[output].log.push((now, facts.clone()));
-        if self.now < self.trouble_until && self.rng.random_bool(0.3) {
-            // Its acknowledgement is lost; it is appended again.
-            if !self.holders[holder].is_gone() {
-                self.at(4_300, What::Append(holder, facts));
-            }
-            return;
-        }
-        let after = self.short();
-        self.at(after, What::Done(holder, Done::Appended(facts)));
-    }
-
-    /// NATS is asked for something; nothing says that it was done.
-    pub(super) fn operate(&mut self, output: usize, op: Op) {
-        let after = self.up_in() + self.short();
-        self.at(after, What::Operate(output, op));
-    }
-
-    fn operated(&mut self, output: usize, op: Op) {
-        if self.now < self.nats_back_at {
-            let wait = self.up_in();
-            return self.at(wait, What::Operate(output, op));
-        }
-        let now = self.now;
-        let Some(consumer) = &mut self.nats[output].consumer else {
-            if let Op::Request { holder, .. } = op {
-                self.signal(holder, Signal::NoConsumer);
-            }
-            return;
-        };
-        match op {
-            // Its subscription is gone, and with it all that it asked for.
-            Op::Request { holder, .. } if !self.holders[holder].hears() => {}
-            Op::Request { holder, batch, until } => consumer.request(holder, batch, until),
-            Op::Acknowledge(place) => consumer.acknowledge(place),
-            Op::GiveBack(place) => consumer.give_back(place),
-            Op::InProgress(place) => consumer.in_progress(place, now),
-        }
-        self.pump_nats(output);
-    }
-
-    /// NATS gives out what it can.
-    pub(super) fn pump_nats(&mut self, output: usize) {
-        if self.now < self.nats_back_at {
-            return;
-        }
-        let now = self.now;
-        let Some(consumer) = &mut self.nats[output].consumer else { return };
-        let over = consumer.over(now);
-        let mut given = Vec::new();
-        while let Some(one) = consumer.give(&self.events, now) {
-            given.push(one);
-        }
-        let next = consumer.next_at();
-        for (holder, left) in over {
-            self.signal(holder, Signal::Over(left));
-        }
-        for (holder, message) in given {
-            self.say(|| format!("NATS gives {} to courier {holder}, time {}", message.place, message.times));
-            self.signal(holder, Signal::Message(Box::new(message)));
-        }
-        if let Some(at) = next {
-            let at = at.max(now + 1);
-            let wakes_at = &mut self.nats_wakes_at[output];
-            if *wakes_at <= now || at < *wakes_at {
-                *wakes_at = at;
-                self.at(at - now, What::Nats(output));
-            }
-        }
-    }
-
-    /// An attempt arrives at its destination.
-    pub(super) fn arrive(&mut self, output: usize, attempt: Attempt) {
-        let ids: Vec<EventId> = self.events.iter().map(|event| event.id).collect();
-        let place = 1 + ids.iter().position(|id| *id == attempt.event).unwrap() as u64;
-        let arrived = self.witnesses[output].arrived(&self.plan, attempt.event, attempt.number, place, &ids);
-        if let Err(wrong) = arrived {
-            self.fail(wrong);
-        }
-    }
-
     fn is_settled(&self) -> bool {
         let ids: Vec<EventId> = self.events.iter().map(|event| event.id).collect();
         self.witnesses.iter().all(|witness| witness.is_settled(&ids))
@@ -462,23 +369,6 @@ impl World {
         seen
     }
 
-    /// Puts something into the calendar, so many milliseconds from now.
-    pub(super) fn at(&mut self, after: u64, what: What) {
-        let tie = self.rng.random();
-        self.calendar.push(Reverse((self.now + after, tie, self.entries.len())));
-        self.entries.push(Some(what));
-    }
-
-    /// A courier looks at what it has to do, at the latest then.
-    pub(super) fn wake(&mut self, holder: usize, after: u64) {
-        let at = self.now + after.max(1);
-        let wakes_at = &mut self.holders[holder].wakes_at;
-        if *wakes_at <= self.now || at < *wakes_at {
-            *wakes_at = at;
-            self.at(after.max(1), What::Turn(holder));
-        }
-    }
-
     /// Something is not as it should be.
     pub(super) fn fail(&mut self, wrong: String) {
         self.say(|| format!("WRONG: {wrong}"));
@@ -491,38 +381,6 @@ impl World {
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{now:>7} {}", line()));
         }
-    }
-
-    /// A time below `most`.
-    pub(super) fn jitter(&mut self, most: u64) -> u64 {
-        if most == 0 { 0 } else { self.rng.random_range(0..most) }
-    }
-
-    /// How long a message takes.
-    pub(super) fn short(&mut self) -> u64 {
-        self.rng.random_range(0..5)
-    }
-
-    /// How long a few of them take, back and forth.
-    pub(super) fn few(&mut self) -> u64 {
-        self.rng.random_range(2..30)
-    }
-
-    /// How long until NATS is there.
-    pub(super) fn up_in(&self) -> u64 {
-        self.nats_back_at.saturating_sub(self.now)
-    }
-
-    pub(super) fn wall(&self) -> UnixMs {
-        UnixMs(BEGIN + self.now)
-    }
-
-    pub(super) fn since(&self) -> UnixMs {
-        UnixMs(BEGIN)
-    }
-
-    pub(super) fn instant(&self) -> Instant {
-        self.base + Duration::from_millis(self.now)
     }
 
     pub(super) fn cursor_key(&self, output: usize) -> CursorKey {
@@ -543,16 +401,6 @@ impl World {
 
     pub(super) fn is_stopping(&self, holder: usize) -> bool {
         self.dispatchers[self.holders[holder].dispatcher].is_stopping
-    }
-
-    fn frozen_for(&self, dispatcher: usize) -> Option<u64> {
-        let wait = self.dispatchers[dispatcher].frozen_until.saturating_sub(self.now);
-        (wait > 0).then_some(wait)
-    }
-
-    fn agent_frozen(&self, agent: usize) -> Option<u64> {
-        let wait = self.agents[agent].frozen_until.saturating_sub(self.now);
-        (wait > 0).then_some(wait)
     }
 
     fn is_there(&self, agent: usize, epoch: u64) -> bool {
