@@ -158,11 +158,11 @@ impl Ingress {
     where
         B: Body<Data = Bytes>,
     {
-        // Until the directory was read, every input would look as if it did not exist.
-        if !self.inner.store.directory().is_loaded() {
+        let directory = self.inner.store.directory();
+        // Until it was read, every input would look as if it did not exist.
+        if !directory.is_loaded() {
             return answer::unavailable();
         }
-        let directory = self.inner.store.directory();
         let wanted = Wanted::of(&captured);
         let route = Route::find(directory, &wanted);
         let (length, may_be_new) = (captured.length, route.may_be_new);
