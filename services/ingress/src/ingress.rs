@@ -167,24 +167,22 @@ impl Ingress {
         let route = Route::find(directory, &wanted);
         let (length, may_be_new) = (captured.length, route.may_be_new);
         let mut call = self.call(captured, route, peer, tls);
-        let response = self.receive(&mut call, length, version, body, peer).await;
-        if !may_be_new || response.status() != StatusCode::OK {
-            spans::answered(&call.span, call.webhook.body_bytes, response.status());
-            return response;
-        }
+        let mut response = self.receive(&mut call, length, version, body, peer).await;
         // Its input may have been made a moment ago. That is found out when it was answered, so that
         // the time of the answer does not tell what there is.
+        let is_doubtful = may_be_new && response.status() == StatusCode::OK;
         let body_bytes = call.webhook.chunks.is_none().then_some(call.webhook.body.len());
-        if let Some(doubt) = body_bytes.and_then(|bytes| self.inner.doubts.hold(bytes)) {
-            spans::answered(&call.span, call.webhook.body_bytes, response.status());
-            tokio::spawn(self.clone().settle(doubt, call, wanted, version, peer));
-            return response;
+        let doubt = body_bytes.filter(|_| is_doubtful).and_then(|bytes| self.inner.doubts.hold(bytes));
+        if is_doubtful && doubt.is_none() {
+            response = match directory.catch_up().await {
+                Ok(()) => self.receive_again(&mut call, &wanted, version, peer).await.unwrap_or(response),
+                Err(_) => answer::unavailable(),
+            };
         }
-        let response = match directory.catch_up().await {
-            Ok(()) => self.receive_again(&mut call, &wanted, version, peer).await.unwrap_or(response),
-            Err(_) => answer::unavailable(),
-        };
         spans::answered(&call.span, call.webhook.body_bytes, response.status());
+        if let Some(doubt) = doubt {
+            tokio::spawn(self.clone().settle(doubt, call, wanted, version, peer));
+        }
         response
     }
 

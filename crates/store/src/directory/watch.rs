@@ -44,7 +44,7 @@ impl Directory {
             .await
             .map_err(|e| Error::unavailable("watch the directory", e))?;
         // Not interrupted while it loads.
-        let mut is_loaded = last == 0;
+        let mut has_all = last == 0;
         loop {
             let entry = tokio::select! {
                 // Something changed, or the watch ended.
@@ -52,13 +52,13 @@ impl Directory {
                 // Records that could not be opened may open now: everything is loaded again.
                 Ok(()) = mended.changed() => return Ok(()),
                 // Its consumer may have gone with the NATS server that it was on.
-                () = self.inner.stale.notified(), if is_loaded => return Err(Error::timed_out("hear of a change")),
+                () = self.inner.stale.notified(), if has_all => return Err(Error::timed_out("hear of a change")),
             };
             let Some(entry) = entry else { return Ok(()) };
             let entry = entry.map_err(|e| broken(Box::new(e)))?;
-            is_loaded |= entry.revision >= last;
+            has_all |= entry.revision >= last;
             self.apply(&entry).await?;
-            if is_loaded || self.is_loaded() {
+            if has_all || self.is_loaded() {
                 self.saw(entry.revision);
             }
         }
