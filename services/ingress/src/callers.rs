@@ -61,8 +61,8 @@ struct Inner {
     fingerprinter: Option<Fingerprinter>,
     right: Mutex<HashMap<Fingerprint, Instant>>,
     failures: Mutex<Failures>,
-    turns: Semaphore,
-    places: Semaphore,
+    turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
 }
 
 /// What a caller presents.
@@ -81,8 +81,8 @@ impl Callers {
                 fingerprinter: Fingerprinter::new().ok(),
                 right: Mutex::default(),
                 failures: Mutex::new(Failures::new()),
-                turns: Semaphore::new(workers),
-                places: Semaphore::new(workers + QUEUE_MAX),
+                turns: Arc::new(Semaphore::new(workers)),
+                places: Arc::new(Semaphore::new(workers + QUEUE_MAX)),
             }),
         }
     }
@@ -106,19 +106,21 @@ impl Callers {
         if self.inner.failures().too_many(bucket.id, peer, now) {
             return Admission::Refused;
         }
-        // Also for another user, whose name would otherwise be told by the time.
-        match self.inner.verify(presented.secret, hash.clone()).await {
+        let (inner, id, hash) = (Arc::clone(&self.inner), bucket.id, hash.clone());
+        let checked = self.inner.in_turn(move || {
+            // Also for another user, whose name would otherwise be told by the time.
+            let is_right = verify(&presented.secret, &hash) && is_user;
+            match fingerprint.filter(|_| is_right) {
+                Some(print) => inner.remember(print),
+                None if is_right => {}
+                None => inner.failures().count(id, peer, now),
+            }
+            is_right
+        });
+        match checked.await {
             None => Admission::Busy,
-            Some(true) if is_user => {
-                if let Some(print) = fingerprint {
-                    self.inner.remember(print);
-                }
-                Admission::Admitted
-            }
-            Some(_) => {
-                self.inner.failures().count(bucket.id, peer, now);
-                Admission::Refused
-            }
+            Some(true) => Admission::Admitted,
+            Some(false) => Admission::Refused,
         }
     }
 }
@@ -145,23 +147,30 @@ impl Inner {
         right.insert(print, Instant::now());
     }
 
-    /// Runs bcrypt when its turn comes; nothing when it does not come.
-    async fn verify(&self, secret: Secret, hash: String) -> Option<bool> {
-        let _place = self.places.try_acquire().ok()?;
-        let _turn = timeout(WAIT_MAX, self.turns.acquire()).await.ok()?.ok()?;
-        match task::spawn_blocking(move || crypto::token::verify(&secret, &hash)).await {
-            Ok(Ok(is_right)) => Some(is_right),
-            Ok(Err(error)) => {
-                error!(%error, "the hash of a bucket's credential is damaged; its callers are refused");
-                Some(false)
-            }
-            Err(_) => None,
-        }
+    /// Checks a credential when its turn comes; nothing when it does not come. What has begun keeps
+    /// its turn to the end, and counts, also if the caller has gone.
+    async fn in_turn(&self, check: impl FnOnce() -> bool + Send + 'static) -> Option<bool> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let turn = timeout(WAIT_MAX, Arc::clone(&self.turns).acquire_owned()).await.ok()?.ok()?;
+        let checked = task::spawn_blocking(move || {
+            let is_right = check();
+            drop((turn, place));
+            is_right
+        });
+        checked.await.ok()
     }
 
     fn failures(&self) -> std::sync::MutexGuard<'_, Failures> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Runs bcrypt.
+fn verify(secret: &Secret, hash: &str) -> bool {
+    crypto::token::verify(secret, hash).unwrap_or_else(|error| {
+        error!(%error, "the hash of a bucket's credential is damaged; its callers are refused");
+        false
+    })
 }
 
 impl Credential {

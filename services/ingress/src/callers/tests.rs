@@ -102,6 +102,36 @@ async fn so_many_wait_for_their_turn_and_no_more() {
     assert_eq!(admit(&callers, &basic("x"), &[&credentials("ann:x")]).await, Admission::Busy);
 }
 
+/// As when a stream is reset: what serves it is dropped when it waits for the first time.
+async fn leaves<T>(serving: impl Future<Output = T>) {
+    assert!(timeout(Duration::ZERO, serving).await.is_err());
+}
+
+#[tokio::test]
+async fn a_check_that_has_begun_keeps_its_turn_although_its_caller_has_gone() {
+    let inner = Callers::new().inner;
+    let (turns, places) = (inner.turns.available_permits(), inner.places.available_permits());
+    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    leaves(inner.in_turn(move || told.recv().is_ok())).await;
+    assert_eq!(inner.turns.available_permits(), turns - 1);
+    assert_eq!(inner.places.available_permits(), places - 1);
+    go_on.send(()).unwrap();
+    let _all = inner.turns.acquire_many(u32::try_from(turns).unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_failures_of_callers_who_leave_count() {
+    let (callers, bucket) = (Callers::new(), basic("right"));
+    let turns = u32::try_from(callers.inner.turns.available_permits()).unwrap();
+    for n in 0..FAILURES_MAX {
+        leaves(admit(&callers, &bucket, &[&credentials(&format!("ann:{n}"))])).await;
+        drop(callers.inner.turns.acquire_many(turns).await.unwrap());
+    }
+    // It would be busy if it went on to bcrypt.
+    callers.inner.places.close();
+    assert_eq!(admit(&callers, &bucket, &[&credentials("ann:other")]).await, Admission::Refused);
+}
+
 #[test]
 fn so_much_is_remembered_and_no_more() {
     let callers = Callers::new();
