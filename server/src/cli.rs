@@ -251,7 +251,8 @@ pub struct Limits {
     #[arg(long, env = "RELAY_CONNECTIONS_MAX", default_value_t = 10_000)]
     pub connections_max: u32,
 
-    /// Connections of one address (IPv6: of one /64); more are closed. Loopback is free of it.
+    /// Connections of one address (IPv6: of one /64); more are closed. Loopback is free of it. As many
+    /// as --connections-max say that all callers come from one address, that of a proxy
     #[arg(long, env = "RELAY_CONNECTIONS_PER_ADDRESS_MAX", default_value_t = 1_000)]
     pub connections_per_address_max: u32,
 
@@ -260,6 +261,7 @@ pub struct Limits {
     pub body_bytes_max: usize,
 
     /// Memory for the bodies of all webhooks that are being received, in bytes; more are answered 503.
+    /// Those of one address have a quarter of it, unless it is that of a proxy
     #[arg(long, env = "RELAY_BODY_MEMORY_BYTES_MAX", default_value_t = ingress::MEMORY_BYTES_DEFAULT)]
     pub body_memory_bytes_max: usize,
 

@@ -211,8 +211,7 @@ impl Options {
             key_age_max: (cli.keys.data_key_days > 0).then(|| DAY * u32::from(cli.keys.data_key_days)),
             admin: cli.keys.admin_key.zip(cli.keys.admin_secret).map(|(key, secret)| Admin { key, secret }),
             limits: limits(&cli.limits)?,
-            ingress: ingress::Config::new(cli.limits.body_bytes_max, cli.limits.body_memory_bytes_max)
-                .context("--body-bytes-max")?,
+            ingress: ingress(&cli.limits)?,
             dispatcher: dispatcher::Config {
                 allowed_networks: cli.outputs.allow_private_outputs,
                 dns_servers: cli.outputs.dns_servers,
@@ -361,6 +360,12 @@ fn limits(cli: &cli::Limits) -> anyhow::Result<Limits> {
         grace: Duration::from_secs(cli.stop_grace.into()),
         ..Limits::default()
     })
+}
+
+/// Where one address may have all connections, it is that of a proxy.
+fn ingress(cli: &cli::Limits) -> anyhow::Result<ingress::Config> {
+    let config = ingress::Config::new(cli.body_bytes_max, cli.body_memory_bytes_max).context("--body-bytes-max")?;
+    Ok(if cli.connections_per_address_max < cli.connections_max { config } else { config.behind_proxy() })
 }
 
 /// A secret from a file, without the line end that editors leave.

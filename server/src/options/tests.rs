@@ -44,6 +44,14 @@ fn without_flags_everything_runs_here_on_loopback_and_durably() {
 }
 
 #[test]
+fn one_address_has_the_memory_of_a_proxy_only_if_it_may_have_all_connections() {
+    let plain = ingress::Config::default();
+    for (max, expected) in [("1000", plain), ("9999", plain), ("10000", plain.behind_proxy())] {
+        assert_eq!(options(&["--connections-per-address-max", max]).unwrap().ingress, expected, "{max}");
+    }
+}
+
+#[test]
 fn roles_are_a_list_and_at_least_one() {
     let some = options(&["--roles", "ingress,api,ingress"]).unwrap().roles;
     assert_eq!(some.to_string(), "ingress,api");

@@ -17,7 +17,7 @@ use gathered::Gathered;
 /// How many pieces of one body may await their acknowledgement while the next is received.
 const PIECES_IN_FLIGHT_MAX: usize = 2;
 /// The most of one body that is in memory: what is being received, and the pieces in flight.
-const HELD_BYTES_MAX: usize = INLINE_BYTES_MAX + PIECES_IN_FLIGHT_MAX * CHUNK_BYTES;
+pub(crate) const HELD_BYTES_MAX: usize = INLINE_BYTES_MAX + PIECES_IN_FLIGHT_MAX * CHUNK_BYTES;
 
 /// A body that was read to its end.
 #[derive(Debug, PartialEq, Eq)]

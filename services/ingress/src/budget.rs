@@ -1,6 +1,8 @@
-//! How much memory all bodies together may take.
+//! How much memory all bodies together may take, and how much of it those of one address.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -12,12 +14,17 @@ const STEP_BYTES: usize = 4 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     steps: Arc<Semaphore>,
+    /// How many steps each address has, of those that have any.
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    steps_per_address_max: usize,
 }
 
 /// What one request has taken of it; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: Budget,
+    /// Whose it is; nobody's counts for no address.
+    address: Option<IpAddr>,
     held: Option<OwnedSemaphorePermit>,
 }
 
@@ -28,13 +35,55 @@ pub(crate) struct Exhausted;
 impl Budget {
     /// A budget of this many bytes, rounded down to whole steps.
     pub(crate) fn new(bytes: usize) -> Self {
-        Self { steps: Arc::new(Semaphore::new((bytes / STEP_BYTES).min(Semaphore::MAX_PERMITS))) }
+        let steps = Arc::new(Semaphore::new((bytes / STEP_BYTES).min(Semaphore::MAX_PERMITS)));
+        Self { steps, taken: Arc::default(), steps_per_address_max: usize::MAX }
+    }
+
+    /// The same, of which one address may have this many bytes.
+    #[must_use]
+    pub(crate) fn with_address_max(self, bytes: usize) -> Self {
+        Self { steps_per_address_max: bytes / STEP_BYTES, ..self }
     }
 
     /// A share of nothing yet. Only bytes that have come are taken, so that announcing a large
     /// body and not sending it costs others nothing.
     pub(crate) fn share(&self) -> Share {
-        Share { budget: self.clone(), held: None }
+        Share { budget: self.clone(), address: None, held: None }
+    }
+
+    /// The same for a caller at this address. Loopback counts for no address: it is a proxy.
+    pub(crate) fn share_of(&self, peer: IpAddr) -> Share {
+        let address = caller(peer);
+        Share { budget: self.clone(), address: (!address.is_loopback()).then_some(address), held: None }
+    }
+
+    /// Counts more steps of an address, if it may have them.
+    fn take(&self, address: IpAddr, more: usize) -> Result<(), Exhausted> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = taken.get(&address).copied().unwrap_or(0) + more;
+        if steps > self.steps_per_address_max {
+            return Err(Exhausted);
+        }
+        taken.insert(address, steps);
+        Ok(())
+    }
+
+    fn give_back(&self, address: IpAddr, fewer: usize) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(steps) = taken.get_mut(&address) {
+            *steps -= fewer;
+            if *steps == 0 {
+                taken.remove(&address);
+            }
+        }
+    }
+}
+
+/// What counts as one address: an IPv6 /64 belongs to one caller.
+fn caller(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
     }
 }
 
@@ -42,20 +91,36 @@ impl Share {
     /// Makes the share hold at least this many bytes.
     ///
     /// # Errors
-    /// [`Exhausted`] when others hold too much; what was held stays so.
+    /// [`Exhausted`] when all requests, or those of the same address, hold too much; what was held
+    /// stays so.
     pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let more = bytes.div_ceil(STEP_BYTES).saturating_sub(held);
+        let more = bytes.div_ceil(STEP_BYTES).saturating_sub(self.held_steps());
         if more == 0 {
             return Ok(());
         }
-        let more = u32::try_from(more).map_err(|_| Exhausted)?;
-        let permit = Arc::clone(&self.budget.steps).try_acquire_many_owned(more).map_err(|_| Exhausted)?;
+        let permits = u32::try_from(more).map_err(|_| Exhausted)?;
+        let permit = Arc::clone(&self.budget.steps).try_acquire_many_owned(permits).map_err(|_| Exhausted)?;
+        if let Some(address) = self.address {
+            self.budget.take(address, more)?;
+        }
         match &mut self.held {
             Some(held) => held.merge(permit),
             None => self.held = Some(permit),
         }
         Ok(())
+    }
+
+    fn held_steps(&self) -> usize {
+        self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let held = self.held_steps();
+        if let Some(address) = self.address.filter(|_| held > 0) {
+            self.budget.give_back(address, held);
+        }
     }
 }
 

@@ -80,7 +80,7 @@ impl Ingress {
     /// `public_url` is where callers reach the relay: some providers sign the URL that they call, and
     /// nobody's domain may be its host. Without it the host is taken from each request.
     pub fn new(store: Store, config: Config, public_url: Option<Uri>) -> Self {
-        let budget = Budget::new(config.memory_bytes_max());
+        let budget = Budget::new(config.memory_bytes_max()).with_address_max(config.memory_bytes_per_address_max());
         let ids = Mutex::new(ContextV7::new());
         Self {
             inner: Arc::new(Inner {
@@ -216,7 +216,7 @@ impl Ingress {
             }
             frame
         });
-        let mut share = self.inner.budget.share();
+        let mut share = self.inner.budget.share_of(peer.ip());
         let (target, event) = (call.route.target, call.event);
         let append = |index, piece| self.append_piece(target, event, index, piece);
         let reading = spans::body(&call.span);
