@@ -81,13 +81,6 @@ impl Live {
     pub(super) async fn run(mut self, stop: &Stop, drain: &Stop) -> End {
         let (reports_tx, mut reports) = mpsc::unbounded_channel();
         let end = self.talk(&reports_tx, &mut reports, stop, drain).await;
-        let end = match end {
-            End::Closed => {
-                let Self { outgoing, incoming, .. } = self;
-                return say_goodbye(outgoing, incoming).await;
-            }
-            end => end,
-        };
         // Reports that the loop had no time for are as unsure as those that it sent.
         reports.close();
         while let Ok(report) = reports.try_recv() {
@@ -95,10 +88,15 @@ impl Live {
                 self.unsure.add(ended, Instant::now());
             }
         }
-        for ended in self.unsure.into_lost(Instant::now()) {
-            self.with.worker.remember(ended);
+        let Self { outgoing, incoming, with, unsure, .. } = self;
+        // Also where all was said: the connection may have gone before the dispatcher had it all.
+        for ended in unsure.into_lost(Instant::now()) {
+            with.worker.remember(ended);
         }
-        end
+        match end {
+            End::Closed => say_goodbye(outgoing, incoming).await,
+            end => end,
+        }
     }
 
     async fn talk(

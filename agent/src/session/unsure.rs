@@ -1,4 +1,4 @@
-//! Outcomes that were reported so shortly before a session was lost that they may be lost with it.
+//! Outcomes that were reported so shortly before a session ended that they may be lost with it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Unsure {
         self.reported.push_back((ended.without_answer(), now));
     }
 
-    /// The session is lost: what the dispatcher may not have got.
+    /// The session has ended: what the dispatcher may not have got.
     pub fn into_lost(self, now: Instant) -> impl Iterator<Item = Ended> {
         self.reported.into_iter().filter(move |(_, at)| !is_sure(*at, now)).map(|(ended, _)| ended)
     }

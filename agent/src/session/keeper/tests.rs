@@ -257,6 +257,32 @@ async fn what_a_lost_session_had_made_is_not_made_again() {
 }
 
 #[tokio::test]
+async fn what_a_drained_session_had_made_is_not_made_again_when_its_dispatcher_died_over_it() {
+    let mut to = Recorder::start(|_| ok()).await;
+    let mut dispatcher = Dispatcher::start().await;
+    let agent = Agent::start(&dispatcher.url(), &[]);
+    let mut old = dispatcher.open("t").await;
+    let made = delivery(1, &to.url(), b"");
+    old.say(Message::Delivery(made.clone())).await;
+    assert_eq!(old.outcome().await, (1, Outcome::Answered(200)));
+    to.next().await;
+    old.say(Message::Drain(v1::Drain {})).await;
+    let mut new = dispatcher.accept().await;
+    old.end(Status::unavailable("killed")).await;
+    // The new one is not open yet, so this says that the old one is over.
+    while agent.health.is_open() {
+        tokio::task::yield_now().await;
+    }
+    new.hello().await;
+    new.welcome("t").await;
+    new.say(Message::Delivery(made)).await;
+    assert_eq!(new.outcome().await, (1, Outcome::Answered(200)), "answered from memory");
+    assert!(to.is_quiet());
+    drop(new);
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn an_agent_without_room_listens_no_further_and_lives() {
     let (release, held) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let slow = slow_destination(release.clone(), held.clone()).await;
