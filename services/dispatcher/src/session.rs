@@ -86,6 +86,8 @@ struct Table {
     suspect: u32,
     /// Couriers that found no room.
     waiting: VecDeque<mpsc::UnboundedSender<ToCourier>>,
+    /// Those of suspect outputs that found none.
+    suspects_waiting: VecDeque<mpsc::UnboundedSender<ToCourier>>,
     closed: bool,
 }
 
@@ -164,8 +166,9 @@ impl Session {
             return None;
         }
         if !room {
-            if !table.waiting.iter().any(|w| w.same_channel(courier)) {
-                table.waiting.push_back(courier.clone());
+            let waiting = if suspect { &mut table.suspects_waiting } else { &mut table.waiting };
+            if !waiting.iter().any(|w| w.same_channel(courier)) {
+                waiting.push_back(courier.clone());
             }
             return None;
         }
@@ -244,6 +247,7 @@ impl Session {
         let mut table = self.table();
         table.closed = true;
         table.waiting.clear();
+        table.suspects_waiting.clear();
         for lost in std::mem::take(&mut table.in_flight).into_values() {
             trace::given_up(&lost.span, "lost");
             let _ = lost.courier.send(ToCourier::Lost(lost.event));
@@ -256,13 +260,13 @@ impl Session {
 }
 
 impl Table {
-    /// Takes an attempt out, and lets a courier that waits know that there is room.
+    /// Takes an attempt out, and lets couriers that wait know that there is room.
     fn take(&mut self, number: u64) -> Option<InFlight> {
         let taken = self.in_flight.remove(&number)?;
         self.suspect -= u32::from(taken.suspect);
-        // A suspect courier may still find no room; the next one must not wait for it.
-        for _ in 0..2 {
-            if let Some(courier) = self.waiting.pop_front() {
+        // That of a suspect output may still find no room; the others must not wait behind it.
+        for waiting in [&mut self.waiting, &mut self.suspects_waiting] {
+            if let Some(courier) = waiting.pop_front() {
                 let _ = courier.send(ToCourier::Room);
             }
         }

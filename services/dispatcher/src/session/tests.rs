@@ -73,6 +73,26 @@ fn suspect_outputs_get_half_of_the_room() {
 }
 
 #[test]
+fn suspect_outputs_that_wait_for_room_do_not_stand_before_the_others() {
+    let session = session(4);
+    let (working, _rx) = mpsc::unbounded_channel();
+    for (output, suspect) in [(1, true), (2, true), (3, false), (4, false)] {
+        begin(&session, &working, output, 1, suspect).unwrap();
+    }
+    let suspects: Vec<_> = (10..20).map(|output| (output, mpsc::unbounded_channel())).collect();
+    for (output, (tx, _)) in &suspects {
+        assert!(begin(&session, tx, *output, 1, true).is_none());
+    }
+    let (tx, mut rx) = mpsc::unbounded_channel();
+    assert!(begin(&session, &tx, 5, 1, false).is_none());
+    session.withdraw(&key(3), event(1));
+    assert!(matches!(rx.try_recv(), Ok(ToCourier::Room)));
+    assert!(begin(&session, &tx, 5, 1, false).is_some());
+    let told = suspects.into_iter().filter_map(|(_, (_, mut rx))| rx.try_recv().ok()).count();
+    assert_eq!(told, 1, "one of them may find room too");
+}
+
+#[test]
 fn outcomes_of_what_is_not_in_flight_are_refused() {
     let (tx, _rx) = mpsc::unbounded_channel();
     let session = session(2);
