@@ -324,6 +324,8 @@ impl Book {
         let is_far = at.since(now) > PARK_FROM || now > due.pulled.stored_at.plus(self.limits.handoff_after);
         let parked = Parked { place: due.pulled.place, attempt: due.attempt, adopted: false };
         if self.limits.waits == Waits::Never && is_far && self.parked.put(due.event(), at, parked) {
+            // It has one from when order was kept by key, and would wait for itself if it is again.
+            self.keys.free(due.event());
             return due.pulled.receipt.take();
         }
         self.retrying.push((at, due));

@@ -65,6 +65,22 @@ fn in_order_by_key_only_those_with_the_same_key_wait() {
 }
 
 #[test]
+fn what_is_parked_while_nobody_asks_for_order_does_not_wait_for_its_own_key() {
+    let by_key = Limits { waits: Waits::SameKey, ..Limits::default() };
+    let mut book = limited(by_key.clone(), [1]);
+    book.begin(NOW).unwrap();
+    book.begun(event(1), Some(key("1")), NOW);
+    book.allow(Limits::default());
+    book.conclude(event(1)).unwrap();
+    let far = NOW.plus(PARK_FROM * 2);
+    assert_eq!(book.retry(event(1), far, NOW), Some(receipt(1)));
+    book.allow(by_key);
+    book.unpark(pulled(1), far);
+    assert_eq!(book.begin(far).unwrap().event(), event(1));
+    assert!(!book.busy_keys().unwrap().contains(&key("1")));
+}
+
+#[test]
 fn so_many_wait_behind_a_key_and_no_more() {
     let limits = Limits { waits: Waits::SameKey, ..Limits::default() };
     let mut book = limited(limits, 0..=WAITING_MAX as u128 + 1);
