@@ -113,15 +113,17 @@ impl Readiness {
 
     /// The store could not be opened; it is tried again.
     pub fn store_failed(&self, error: &store::Error) {
-        let why = match error {
-            store::Error::Sealed { .. } | store::Error::NoKey { .. } | store::Error::KeyringLost => Some(chain(error)),
+        let check = match error {
+            store::Error::Sealed { .. } | store::Error::NoKey { .. } | store::Error::KeyringLost => {
+                Some(Check::failed("keys", &chain(error)))
+            }
+            store::Error::OtherShards { .. } => Some(Check::failed("shards", &chain(error))),
             // What the network says is for the log; this is read by strangers too.
             store::Error::Unavailable { .. }
             | store::Error::Conflict
             | store::Error::Exists
             | store::Error::Unreadable { .. } => None,
         };
-        let check = why.map(|why| Check::failed("keys", &why));
         *self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner) = check;
     }
 

@@ -10,7 +10,7 @@ use model::UnixMs;
 use telemetry::Stop;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::answer::Answers;
 use crate::certificate::Certificates;
@@ -24,6 +24,7 @@ use crate::fact::Facts;
 use crate::health::{Health, Provisioned};
 use crate::keyring::{Keyring, Scope};
 use crate::layout::{self, Layout};
+use crate::opening::Failures;
 use crate::presence::Presence;
 use crate::publish::Publisher;
 use crate::replay::Replays;
@@ -33,7 +34,7 @@ use crate::verification::Verification;
 use crate::{Error, Options};
 
 /// The wait between two tries to set up what must be there before anything works.
-const SETUP_WAIT: Duration = Duration::from_millis(500);
+pub(crate) const SETUP_WAIT: Duration = Duration::from_millis(500);
 /// How long it may take at the end to send what was published.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 /// How long an answer of the JetStream API is waited for.
@@ -97,22 +98,16 @@ impl Store {
         stop: &Stop,
         failed: impl Fn(&Error),
     ) -> Option<(Self, Driver)> {
+        let mut failures = Failures::default();
         loop {
-            match Box::pin(stop.or(Self::try_open(&options, masters.clone()))).await? {
+            let wait = match Box::pin(stop.or(Self::try_open(&options, masters.clone()))).await? {
                 Ok(store) => return Some((store.clone(), Driver { store, options })),
                 Err(error) => {
-                    match &error {
-                        Error::Sealed { .. } => error!(
-                            error = chain(&error),
-                            "the master key is another than that of this store: give the one that is named, further \
-                             keys on further lines; nothing was overwritten"
-                        ),
-                        _ => warn!(error = chain(&error), "the store is not ready; trying again"),
-                    }
                     failed(&error);
+                    failures.say(&error)
                 }
-            }
-            stop.or(tokio::time::sleep(SETUP_WAIT)).await?;
+            };
+            stop.or(tokio::time::sleep(wait)).await?;
         }
     }
 
@@ -126,7 +121,9 @@ impl Store {
         if options.provision {
             layout::provision(&context, options).await?;
         }
-        let keyring = Keyring::new(masters, bucket(&context, layout::KEYRING).await?);
+        let keys = bucket(&context, layout::KEYRING).await?;
+        layout::shards::check(&keys.stream.cached_info().config, options.shards)?;
+        let keyring = Keyring::new(masters, keys);
         let records = bucket(&context, layout::DIRECTORY).await?;
         open_own_keys(&keyring, &records, options.provision).await?;
         let (layout, clock) = (Layout { shards: options.shards }, Clock::default());

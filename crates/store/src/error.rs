@@ -40,6 +40,14 @@ pub enum Error {
          was made in its place"
     )]
     KeyringLost,
+    /// Events are spread over another number of shards than this process was told.
+    #[error("events are spread over {found} shards here, and not over {told}")]
+    OtherShards {
+        /// What it was told.
+        told: u16,
+        /// How many there are.
+        found: u16,
+    },
     /// A stored value does not have the form that this version reads.
     #[error("{what} cannot be read: {why}")]
     Unreadable {

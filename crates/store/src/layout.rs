@@ -12,6 +12,8 @@ use model::{BucketId, GroupId, OutputId};
 
 use crate::{Error, Options};
 
+pub(crate) mod shards;
+
 /// How long JetStream remembers message ids, to store a webhook once however often it is published.
 pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// How many consumers a stream may have. The server's own default is 1,000.
@@ -115,8 +117,16 @@ impl Layout {
 /// Creates every stream and bucket that is not there, and brings the settings of the others up to date.
 ///
 /// # Errors
-/// When NATS does not answer or refuses; the caller tries again.
+/// When NATS does not answer or refuses; the caller tries again. [`Error::OtherShards`] before
+/// anything is made, where everything was set up before: the keyring is what is made last.
 pub(crate) async fn provision(context: &Context, options: &Options) -> Result<(), Error> {
+    let mut keyring = keyring(options);
+    if let Some(stream) = shards::find(context, &keyring.name).await? {
+        let config = &stream.cached_info().config;
+        shards::check_all(context, config, options.shards).await?;
+        // One that an earlier version made forbids it, and nothing takes that back.
+        keyring.deny_delete = config.deny_delete;
+    }
     let streams = futures_util::stream::iter(streams(options)).map(Ok).try_for_each_concurrent(
         SIDE_BY_SIDE_MAX,
         async |config| {
@@ -128,11 +138,6 @@ pub(crate) async fn provision(context: &Context, options: &Options) -> Result<()
     for config in buckets(options) {
         let made = context.create_or_update_key_value(config).await;
         made.map_err(|e| Error::unavailable("create a key-value bucket", e))?;
-    }
-    let mut keyring = keyring(options);
-    if let Ok(stream) = context.get_stream(&keyring.name).await {
-        // One that an earlier version made forbids it, and nothing takes that back.
-        keyring.deny_delete = stream.cached_info().config.deny_delete;
     }
     let made = context.create_or_update_stream(keyring).await;
     made.map(|_| ()).map_err(|e| Error::unavailable("create the keyring", e))
@@ -152,6 +157,7 @@ fn keyring(options: &Options) -> Config {
         max_messages_per_subject: KEYRING_HISTORY,
         max_consumers: -1,
         allow_rollup: true,
+        metadata: [(shards::ENTRY.to_owned(), options.shards.to_string())].into(),
         ..stream(options, &format!("KV_{KEYRING}"), &format!("$KV.{KEYRING}.>"))
     }
 }

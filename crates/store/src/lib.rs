@@ -38,6 +38,7 @@ mod get;
 mod health;
 pub mod keyring;
 pub mod layout;
+mod opening;
 pub mod options;
 pub mod presence;
 mod publish;

@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use async_nats::jetstream;
 use e2e::process::{naming, send, until_none_names};
 use e2e::wait::{holds, until};
-use e2e::{Ledger, Token, World, story};
+use e2e::{Ledger, Server, Token, World, story};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -129,4 +130,48 @@ fn program(id: u32) -> Option<std::path::PathBuf> {
     let command = fs::read(format!("/proc/{id}/cmdline")).ok()?;
     let first = command.split(|byte| *byte == 0).next()?;
     Some(Path::new(&String::from_utf8_lossy(first).into_owned()).to_owned())
+}
+
+/// Events would be accepted and never found again.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_number_of_shards_than_nats_has_is_refused() {
+    story(async |world: &World| {
+        let mut straight = Straight::new(world).await?;
+        straight.send_through(1).await?;
+        let key = straight.server.data_dir().join("master.key");
+        let ingress = world.server("ingress").roles("ingress").nats(&straight.server.nats()?);
+        let ingress = ingress.env("RELAY_MASTER_KEY_FILE", &key.to_string_lossy()).args(["--shards", "8"]);
+        check_shards_are_refused(&ingress.launch().await?, &straight).await?;
+
+        straight.agent.kill().await?;
+        straight.send([2]).await?;
+        straight.server.kill().await?;
+        straight.server.launch_again_with("RELAY_SHARDS", "32")?;
+        check_shards_are_refused(&straight.server, &straight).await?;
+
+        // What an earlier version has set up does not say how many there are.
+        let context = jetstream::new(straight.server.nats()?.connect().await?);
+        let mut keyring = context.get_stream("KV_keyring").await?.cached_info().config.clone();
+        keyring.metadata.clear();
+        context.update_stream(keyring).await?;
+        straight.server.kill().await?;
+        straight.server.launch_again_with("RELAY_SHARDS", "4")?;
+        check_shards_are_refused(&straight.server, &straight).await?;
+
+        straight.server.kill().await?;
+        straight.server.launch_again_with("RELAY_SHARDS", "16")?;
+        straight.server.until_serving().await?;
+        straight.agent.start_again()?;
+        straight.destination.receives_number(2).await?;
+        straight.send_through(3).await.map(drop)
+    })
+    .await;
+}
+
+async fn check_shards_are_refused(server: &Server, straight: &Straight) -> anyhow::Result<()> {
+    until("it says how many there are", async || Ok(holds(server.is_not_ready_for("spread over 16 shards").await)))
+        .await?;
+    assert_eq!(server.caller().post(straight.bucket.input, b"x").await?.status, 503);
+    assert!(server.process().log()?.contains("--shards is another than this NATS was set up with"));
+    Ok(())
 }

@@ -117,6 +117,7 @@ impl From<store::Error> for Error {
             store::Error::Sealed { .. }
             | store::Error::NoKey { .. }
             | store::Error::KeyringLost
+            | store::Error::OtherShards { .. }
             | store::Error::Unreadable { .. } => Self::Internal(Cause::Store(error)),
         }
     }

@@ -188,6 +188,7 @@ pub(crate) fn sort(error: store::Error) -> NotHanded {
         store::Error::Unavailable { .. }
         | store::Error::Conflict
         | store::Error::Exists
-        | store::Error::KeyringLost => NotHanded::Later(error),
+        | store::Error::KeyringLost
+        | store::Error::OtherShards { .. } => NotHanded::Later(error),
     }
 }
