@@ -300,6 +300,23 @@ fn of_size(bytes: usize) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_revoked_before_the_hello_opens_no_session() {
+    story(async |world: &World| {
+        let server = world.server("relay").start().await?;
+        let api = server.api()?;
+        for change in [json!({"active": false}), json!({"scopes": {"buckets": ["other"]}})] {
+            let token = api.make_token(json!({})).await?;
+            let mut raw = open(&server, &token).await?;
+            api.call("PUT", &format!("/v1/tokens/{}", token.key), &change, 200).await?;
+            raw.say(hello()).await?;
+            assert_eq!(raw.closed().await?, 4016, "{change}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_says_so_over_a_web_socket() {
     story(async |world: &World| {
         let mut server = world.server("relay").start().await?;

@@ -20,7 +20,7 @@ use http::request::Parts;
 use model::record::{ApiAccess, Bucket, Token};
 use model::{AccountId, TokenId, UnixMs};
 use store::Store;
-use store::directory::Actor;
+use store::directory::{Actor, Directory};
 use store::verification::{Answer, Question};
 
 use crate::Api;
@@ -58,6 +58,12 @@ impl Caller {
     /// those of its own token.
     pub(crate) fn sees_session_of(&self, token: TokenId) -> bool {
         token == self.token.id || self.require_no_scopes().is_ok()
+    }
+
+    /// Whether its token is still what it was when it was checked: for answers that last.
+    pub(crate) fn still_counts(&self, directory: &Directory) -> bool {
+        let token = directory.token(self.token.id);
+        token.is_some_and(|token| token.record.active && token.record.generation == self.token.generation)
     }
 
     /// Refuses a token that is limited to some buckets or tunnels: with what is the whole account's

@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use model::record::{AnswerFrom, Input as Record};
 use model::{BucketId, InputId};
-use store::directory::Directory;
 use uuid::Uuid;
 
 use crate::auth::Caller;
@@ -34,7 +33,7 @@ pub(super) async fn create(
 ) -> Result<Response, Error> {
     let bucket = own::bucket(api.directory(), &caller, bucket)?.record;
     let input = shape::read_new(&body.fields()?, &bucket, InputId(Uuid::new_v4()), write::now())?;
-    check(api.directory(), None, &input)?;
+    check(&api, &caller, None, &input)?;
     check_room(api.directory().inputs_of(bucket.id).len(), INPUTS_PER_BUCKET_MAX, "inputs in this bucket")?;
     write::create(&api.by(&caller), &input).await?;
     Ok((StatusCode::CREATED, Json(Input::new(&input, api.public_url()))).into_response())
@@ -63,7 +62,7 @@ pub(super) async fn update(
     let apply = |input: &mut Record| {
         let before = input.clone();
         change.apply(input)?;
-        check(api.directory(), Some(&before), input)
+        check(&api, &caller, Some(&before), input)
     };
     let input = write::update(&api.by(&caller), change.name(), read, apply).await?;
     Ok(Json(Input::new(&input, api.public_url())).into_response())
@@ -82,7 +81,11 @@ pub(super) async fn delete(
 
 /// Complains when an input now refers to what is not there, or answers where another one does.
 /// What it referred to before may have gone since; that does not stand in the way of a change.
-fn check(directory: &Directory, before: Option<&Record>, input: &Record) -> Result<(), Error> {
+///
+/// Domains are the whole account's: by a longer path on one an input would get what is another
+/// bucket's.
+fn check(api: &Api, caller: &Caller, before: Option<&Record>, input: &Record) -> Result<(), Error> {
+    let directory = api.directory();
     let answer_from = |input: &Record| input.wait.as_ref().map(|wait| wait.answer_from);
     if let Some(AnswerFrom::Output(id)) = answer_from(input)
         && before.and_then(answer_from) != answer_from(input)
@@ -94,6 +97,7 @@ fn check(directory: &Directory, before: Option<&Record>, input: &Record) -> Resu
     if input.custom_domain.is_empty() || before.map(place) == Some(place(input)) {
         return Ok(());
     }
+    caller.require_no_scopes()?;
     let is_owned =
         |domain: &model::record::Domain| domain.account == input.account && domain.domain == input.custom_domain;
     if !directory.domains().iter().any(|domain| is_owned(&domain.record)) {

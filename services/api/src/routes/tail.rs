@@ -10,6 +10,7 @@ use http::HeaderMap;
 use model::record::Bucket;
 use serde::Deserialize;
 use std::sync::Arc;
+use store::directory::{Key, Versioned};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -41,6 +42,8 @@ struct Tail {
     /// What the reader has once it has the backlog.
     caught_up: Cursor,
     changes: Receiver<Change>,
+    /// What people configured.
+    records: Receiver<Key>,
     ended: bool,
 }
 
@@ -52,6 +55,7 @@ pub(super) async fn follow(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let bucket = bucket_of(&api, &caller, asked.bucket.as_deref())?.record;
+    let records = api.directory().changes();
     let last = headers.get("last-event-id").and_then(|id| read_cursor(id.to_str().ok()?));
     // First listening, then looking back: what changes in between comes twice and not never.
     let changes = api.logs().changes();
@@ -65,7 +69,7 @@ pub(super) async fn follow(
     };
     let ended = backlog.len() > TAIL_BACKLOG_MAX;
     let backlog = if ended { Vec::new() } else { backlog };
-    let tail = Tail { api, caller, bucket, backlog: backlog.into_iter(), caught_up, changes, ended };
+    let tail = Tail { api, caller, bucket, backlog: backlog.into_iter(), caught_up, changes, records, ended };
     let first = if ended { Event::default().event(DROPPED).data("{}") } else { Event::default().comment("following") };
     let told = stream::unfold((Some(first), tail), |(first, mut tail)| async move {
         let event = match first {
@@ -90,7 +94,18 @@ impl Tail {
         }
         let stop = self.api.logs().stop().clone();
         loop {
-            match stop.or(self.changes.recv()).await? {
+            let change = tokio::select! {
+                // The end of this process.
+                () = stop.given() => return None,
+                // Something happened to a webhook.
+                change = self.changes.recv() => change,
+                // Its token may have been revoked, or the bucket deleted.
+                _ = self.records.recv() => match self.bucket_now() {
+                    Some(_) => continue,
+                    None => return None,
+                },
+            };
+            match change {
                 Ok(change) if change.bucket == self.bucket.id => {
                     let wanted =
                         move |connection: &_| query::by_key(connection, change.bucket, change.event, change.output);
@@ -110,9 +125,16 @@ impl Tail {
         }
     }
 
-    /// `None` also once the bucket is gone.
+    /// The bucket, unless it is gone, or the listener may not hear of it any more.
+    fn bucket_now(&self) -> Option<Versioned<Bucket>> {
+        let directory = self.api.directory();
+        let bucket = directory.bucket(self.bucket.id).filter(|bucket| self.caller.sees(&bucket.record))?;
+        self.caller.still_counts(directory).then_some(bucket)
+    }
+
+    /// `None` also once the bucket is gone, or not to be heard of any more.
     async fn show(&mut self, row: &Row, cursor: Option<Cursor>) -> Option<Event> {
-        let bucket = self.api.directory().bucket(self.bucket.id).filter(|bucket| self.caller.sees(&bucket.record))?;
+        let bucket = self.bucket_now()?;
         let log = show::log(&self.api, &bucket.record, row, Bodies::Small).await.ok()?;
         let event = Event::default().json_data(log).ok()?;
         Some(match cursor {

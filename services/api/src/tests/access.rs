@@ -132,6 +132,32 @@ async fn scopes_hide_the_other_buckets_and_all_tokens() {
 }
 
 #[tokio::test]
+async fn a_token_with_scopes_takes_no_part_of_the_accounts_domains() {
+    let house = House::new().await;
+    let owner = house.client(1).await;
+    owner.post("/v1/domains", json!({ "domain": "hooks.example.com" })).await.json(201);
+    let hidden = owner.post("/v1/buckets", json!({ "name": "hidden" })).await.json(201);
+    let seen = owner.post("/v1/buckets", json!({ "name": "seen" })).await.json(201);
+    let inputs = |bucket: &Value| format!("/v1/buckets/{}/inputs", bucket["id"].as_str().unwrap());
+    let at = |path: &str| json!({ "name": "at", "custom_domain": "hooks.example.com", "path_prefix": path });
+    owner.post(&inputs(&hidden), at("/")).await.json(201);
+    let scopes = Scopes { buckets: vec!["seen".to_owned()], tunnels: Vec::new() };
+    let limited = house.further(&owner, 1, scopes, ApiAccess::Enabled).await;
+    let refusal = "this token has scopes; what is the whole account's is managed with one that has none";
+    // With this path it would get what the other bucket gets now.
+    limited.post(&inputs(&seen), at("/shop")).await.is(403, refusal);
+    limited.post(&inputs(&seen), at("/")).await.is(403, refusal);
+    let own = format!("{}/{}", inputs(&seen), seen["inputs"][0]["id"].as_str().unwrap());
+    limited.put(&own, at("/shop")).await.is(403, refusal);
+    // What its owner has put there stays, whatever else changes.
+    owner.put(&own, at("/seen")).await.json(200);
+    let kept = limited.put(&own, json!({ "description": "d" })).await.json(200);
+    assert_eq!(kept["url"], "https://hooks.example.com/seen");
+    limited.put(&own, json!({ "path_prefix": "/shop" })).await.is(403, refusal);
+    limited.put(&own, json!({ "custom_domain": "" })).await.json(200);
+}
+
+#[tokio::test]
 async fn a_secret_is_checked_once_and_refused_as_soon_as_its_token_changes() {
     let house = House::new().await;
     let client = house.client(1).await;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
 use model::fact::{Ending, Next, Outcome};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::house::{Client, House};
@@ -75,6 +75,33 @@ async fn a_listener_hears_what_changes_and_goes_on_where_it_was() {
     assert_eq!(bodies.map(|log| log["event_id"].clone()), [event.to_string(), second.to_string()]);
     let third = bench.receive("3").await;
     assert_eq!(again.next().await.unwrap().data["event_id"], third.to_string());
+}
+
+#[tokio::test]
+async fn a_listener_whose_token_or_bucket_is_gone_hears_nothing_more() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    let listen = async || {
+        let made = bench.client.post("/v1/tokens", Value::Null).await.json(201);
+        let (key, secret) = (made["key"].as_str().unwrap(), made["secret"].as_str().unwrap());
+        (format!("/v1/tokens/{key}"), Listener::new(&bench.client.with(key, secret), None).await)
+    };
+    for change in [
+        json!({ "active": false }),
+        json!({ "api_access": "disabled" }),
+        json!({ "scopes": { "buckets": ["other"], "tunnels": [] } }),
+    ] {
+        let (token, mut listener) = listen().await;
+        bench.client.put(&token, change.clone()).await.json(200);
+        bench.receive("after").await;
+        assert!(listener.next().await.is_none(), "{change}");
+    }
+    let (token, mut listener) = listen().await;
+    bench.client.delete(&token).await.json(200);
+    assert!(listener.next().await.is_none(), "it ends although nothing comes");
+    let (_, mut listener) = listen().await;
+    bench.client.delete(&format!("/v1/buckets/{}?force=true", bench.bucket)).await.json(200);
+    assert!(listener.next().await.is_none());
 }
 
 #[tokio::test]

@@ -46,8 +46,8 @@ impl Served {
     /// Says welcome. The agent gets events once [`Served::run`] runs.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a bucket that does not exist for it; `UNAVAILABLE` when nobody can say;
-    /// `CANCELLED` when it is gone already.
+    /// `UNAUTHENTICATED` when its token no longer counts; `NOT_FOUND` for a bucket that does not exist
+    /// for it; `UNAVAILABLE` when nobody can say; `CANCELLED` when it is gone already.
     pub(super) async fn open(
         hub: Hub,
         session: Arc<Session>,
@@ -58,6 +58,8 @@ impl Served {
         inbound: Inbound,
     ) -> Result<Self, Status> {
         let changes = hub.store().directory().changes();
+        // What changed while its hello was awaited is not among those.
+        check_token(&hub, &identity)?;
         let subscribe =
             || Subscription::new(hub.clone(), Arc::clone(&session), identity.clone(), &hello.group, &hello.buckets);
         let subscription = match subscribe() {
@@ -150,7 +152,7 @@ impl Served {
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return Err(Status::unavailable("the directory is gone")),
         }
-        self.check_token()?;
+        check_token(&self.hub, &self.identity)?;
         self.bring_up_to_date().await;
         Ok(())
     }
@@ -160,14 +162,6 @@ impl Served {
         Box::pin(self.subscription.bring_up_to_date()).await;
         self.seen.buckets = self.subscription.bucket_names();
         self.hub.presence().session(self.seen.clone());
-    }
-
-    fn check_token(&self) -> Result<(), Status> {
-        let token = self.hub.store().directory().token(self.identity.token);
-        if gate::still_counts(token.as_ref().map(|t| &*t.record), self.identity.generation) {
-            return Ok(());
-        }
-        Err(Status::unauthenticated("the token was revoked or changed"))
     }
 
     fn beat(&self) -> Result<(), Status> {
@@ -206,6 +200,14 @@ impl Served {
         }
         Status::unavailable("this dispatcher is about to stop")
     }
+}
+
+fn check_token(hub: &Hub, identity: &Identity) -> Result<(), Status> {
+    let token = hub.store().directory().token(identity.token);
+    if gate::still_counts(token.as_ref().map(|t| &*t.record), identity.generation) {
+        return Ok(());
+    }
+    Err(Status::unauthenticated("the token was revoked or changed"))
 }
 
 fn session_token((token, expires_at): (String, UnixMs)) -> v1::SessionToken {
