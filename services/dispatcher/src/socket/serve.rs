@@ -190,8 +190,10 @@ impl Served {
         }
         let in_base64 = body_base64.unwrap_or(self.body_base64);
         let live = Live::new(&self.hub, identity, self.peer.clone(), &buckets, in_base64);
-        self.say(Status::Subscribed, &live.message()).await?;
+        let message = live.message();
+        // Before anything can go wrong: who has it ends it.
         self.live = Some(live);
+        self.say(Status::Subscribed, &message).await?;
         self.bring_up_to_date().await;
         Ok(())
     }
