@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use async_nats::jetstream::{self, stream};
 use e2e::process::holds_port;
 use e2e::report::say;
 use e2e::wait::{holds, until};
@@ -59,6 +60,32 @@ async fn one_of_two_agents_is_killed_and_the_other_goes_on() {
         say(&format!("one of two agents killed: {balance}"));
         assert_eq!(balance.lost, Vec::<u64>::new());
         Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_could_not_be_noted_is_noted_later() {
+    story(async |world: &World| {
+        let straight = Straight::new(world).await?;
+        straight.send_through(1).await?;
+        let context = jetstream::new(straight.server.nats()?.connect().await?);
+        let directory = context.get_stream("KV_directory").await?;
+        let before = directory.cached_info();
+        let full = stream::Config { max_messages: before.state.messages.try_into()?, ..before.config.clone() };
+        context.update_stream(full).await?;
+        let late = world.agent("late").token(&straight.token).server(&straight.server).serves("deploys");
+        let _late = late.group("late").start()?;
+        until("it cannot be noted", async || {
+            Ok(holds(straight.server.process().log()?.contains("a group could not be noted")))
+        })
+        .await?;
+        context.update_stream(&before.config).await?;
+        until("it is noted", async || {
+            let groups = straight.api.call("GET", "/v1/groups", &json!(null), 200).await?;
+            Ok(holds(groups.as_array().into_iter().flatten().any(|group| group["name"] == "late")))
+        })
+        .await
     })
     .await;
 }

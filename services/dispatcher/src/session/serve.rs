@@ -24,6 +24,8 @@ use crate::{DRAIN_MAX, clock};
 
 /// How long the last word to an agent that does not read may take.
 pub(super) const LAST_WORD_WAIT: Duration = Duration::from_secs(2);
+/// The wait before a group that could not be noted is tried again.
+const NOTE_AGAIN: Duration = Duration::from_secs(5);
 /// The wait before a session token that could not be renewed is asked for again.
 const RENEW_AGAIN: Duration = Duration::from_secs(30);
 
@@ -40,6 +42,8 @@ pub(super) struct Served {
     changes: broadcast::Receiver<Key>,
     heard: Instant,
     renew_at: Instant,
+    /// When a group that could not be noted is tried again.
+    note_at: Option<Instant>,
 }
 
 impl Served {
@@ -96,7 +100,8 @@ impl Served {
             since: clock::now(),
         };
         let heard = Instant::now();
-        Ok(Self { hub, session, line, identity, inbound, subscription, seen, changes, heard, renew_at })
+        let note_at = None;
+        Ok(Self { hub, session, line, identity, inbound, subscription, seen, changes, heard, renew_at, note_at })
     }
 
     /// Serves the session until it ends.
@@ -127,6 +132,11 @@ impl Served {
                 // The agent has not.
                 () = sleep_until(self.heard + 2 * HEARTBEAT) => {
                     Err(Status::deadline_exceeded("nothing was heard for two heartbeats"))
+                }
+                // A group could not be noted.
+                () = sleep_until(self.note_at.unwrap_or(self.heard)), if self.note_at.is_some() => {
+                    self.bring_up_to_date().await;
+                    Ok(())
                 }
                 // The session token is half through its time.
                 () = sleep_until(self.renew_at) => Box::pin(self.renew()).await,
@@ -159,7 +169,8 @@ impl Served {
 
     async fn bring_up_to_date(&mut self) {
         // In a box, as all that is rare and large: every idle session would carry room for it.
-        Box::pin(self.subscription.bring_up_to_date()).await;
+        let is_whole = Box::pin(self.subscription.bring_up_to_date()).await;
+        self.note_at = (!is_whole).then(|| Instant::now() + NOTE_AGAIN);
         self.seen.buckets = self.subscription.bucket_names();
         self.hub.presence().session(self.seen.clone());
     }

@@ -124,7 +124,8 @@ impl Subscription {
         }
     }
 
-    /// Joins the cursors that are new and leaves those that are gone; returns whether all are joined.
+    /// Joins the cursors that are new and leaves those that are gone; returns whether all are joined and
+    /// noted. What is not is to be tried again.
     pub(crate) async fn bring_up_to_date(&mut self) -> bool {
         self.find_missing();
         let wanted = self.wanted();
@@ -134,6 +135,8 @@ impl Subscription {
         }
         let mut is_whole = true;
         for place in wanted {
+            // Where one cannot be written the others would only take as long.
+            is_whole = is_whole && self.note_group(place).await;
             if self.joined.contains_key(&place) {
                 continue;
             }
@@ -163,25 +166,30 @@ impl Subscription {
         }
     }
 
-    /// The session's cursor at a place, its group noted; `None` when there is none to be had now.
+    /// Notes the group at a place, unless it is noted already: without that its deliveries would not be
+    /// known as owed. A claim has noted that of a socket.
+    async fn note_group(&self, place: Place) -> bool {
+        let Share::Group { id, name } = &self.share else { return true };
+        let group = Group {
+            id: *id,
+            output: place.output,
+            bucket: place.bucket,
+            account: self.identity.account,
+            name: name.clone(),
+            created_at: clock::now(),
+        };
+        let noted = self.directory().ensure_group(&group).await;
+        if let Err(error) = &noted {
+            warn!(output = %place.output, %error, "a group could not be noted; trying again");
+        }
+        noted.is_ok()
+    }
+
+    /// The session's cursor at a place; `None` when there is none to be had now.
     async fn cursor_on(&mut self, place: Place) -> Option<CursorKey> {
         let Identity { account, token, .. } = self.identity;
         match &mut self.share {
-            Share::Group { id, name } => {
-                let group = Group {
-                    id: *id,
-                    output: place.output,
-                    bucket: place.bucket,
-                    account,
-                    name: name.clone(),
-                    created_at: clock::now(),
-                };
-                if let Err(error) = self.hub.store().directory().ensure_group(&group).await {
-                    // Without it the group's deliveries would not be known as owed; tried at the next change.
-                    warn!(output = %place.output, %error, "a group could not be noted");
-                }
-                Some(place.cursor(*id))
-            }
+            Share::Group { id, .. } => Some(place.cursor(*id)),
             Share::Alone(guards) => {
                 let Claimed { key, guard } = Box::pin(claim(&self.hub, account, token, place)).await?;
                 guards.insert(key, guard);
