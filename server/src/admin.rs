@@ -10,6 +10,7 @@ use crypto::{Secret, token};
 use model::TokenId;
 use serde::{Deserialize, Serialize};
 use store::Store;
+use store::directory::Key;
 use uuid::Uuid;
 
 use crate::data_dir::write_private;
@@ -48,7 +49,8 @@ pub enum First {
 ///
 /// Where none is given and the account has no token, one is made. It is written to the file before
 /// the store knows it, so that a crash in between leaves credentials that the next start makes good,
-/// and never a token whose secret is lost.
+/// and never a token whose secret is lost. What somebody has revoked is not made good: another one
+/// takes its place.
 ///
 /// # Errors
 /// Where the file cannot be read or written, or what was given is refused.
@@ -64,8 +66,10 @@ pub async fn ensure(store: &Store, given: Option<Admin>, data_dir: &Path, url: &
         return Ok(First::Earlier(path));
     }
     let credentials = match read(&path)? {
-        Some(credentials) => Credentials { url: url.to_owned(), ..credentials },
-        None => Credentials {
+        Some(credentials) if !was_revoked(store, credentials.key).await? => {
+            Credentials { url: url.to_owned(), ..credentials }
+        }
+        Some(_) | None => Credentials {
             url: url.to_owned(),
             key: TokenId(Uuid::new_v4()),
             secret: token::generate().context("make the admin token")?,
@@ -82,14 +86,25 @@ async fn ensure_token(store: &Store, key: TokenId, secret: &Secret) -> anyhow::R
     loop {
         match auth::admin::ensure_admin(store, Some((key, secret.clone()))).await {
             Ok(_) => return Ok(()),
-            Err(auth::Error::Store(error @ store::Error::Unavailable { .. })) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "the admin token cannot be set up; trying again");
-                tokio::time::sleep(RETRY_WAIT).await;
-            }
+            Err(auth::Error::Store(error @ store::Error::Unavailable { .. })) => wait_after(&error).await,
             Err(error) => return Err(error).context("set up the admin token"),
         }
     }
+}
+
+async fn was_revoked(store: &Store, key: TokenId) -> anyhow::Result<bool> {
+    loop {
+        match store.directory().was_deleted(&Key::Token(key)).await {
+            Err(error @ store::Error::Unavailable { .. }) => wait_after(&error).await,
+            other => return other.context("look for the admin token"),
+        }
+    }
+}
+
+async fn wait_after(error: &store::Error) {
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(error, "the admin token cannot be set up; trying again");
+    tokio::time::sleep(RETRY_WAIT).await;
 }
 
 /// A server that has moved to another address says so in the file.

@@ -99,6 +99,30 @@ async fn the_first_token_is_in_a_file_of_its_owners_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_token_does_not_come_back_once_it_is_deleted() {
+    story(async |world: &World| {
+        let mut server = world.server("relay").start().await?;
+        let file = server.data_dir().join("admin.json");
+        let leaked = Token::of_admin_file(&file)?;
+        server.api()?.delete_token(&leaked).await?;
+
+        let mut restart = async || {
+            server.process().terminate()?;
+            server.process_mut().exit().await?;
+            server.start_again().await?;
+            let answer = server.api()?.with(&leaked).request("GET", "/v1/buckets", &Value::Null).await?;
+            assert_eq!(answer.status, 401);
+            Token::of_admin_file(&file)
+        };
+        let next = restart().await?;
+        assert!(next.key != leaked.key && next.secret != leaked.secret, "with no token left another one is made");
+        assert_eq!(restart().await?, next, "once");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_was_given_is_used_and_not_written_down() {
     story(async |world: &World| {
         let key = uuid::Uuid::new_v4().to_string();

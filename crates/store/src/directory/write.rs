@@ -105,6 +105,16 @@ impl Directory {
         }
     }
 
+    /// Whether there was a record under this key, and somebody has deleted it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn was_deleted(&self, key: &Key) -> Result<bool, Error> {
+        let entry = self.inner.kv.entry(key.to_string()).await;
+        let entry = entry.map_err(|e| Error::unavailable("look for a deleted record", e))?;
+        Ok(entry.is_some_and(|entry| entry.operation != kv::Operation::Put))
+    }
+
     /// Seals a record again as it is, unless it lies under the key of epoch `newest` already or is
     /// gone. Returns whether it does now; not when it was changed meanwhile.
     pub(crate) async fn seal_again(&self, key: &Key, newest: u32) -> Result<bool, Error> {
