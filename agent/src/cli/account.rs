@@ -45,11 +45,23 @@ impl Keys {
         Self { key: set("KEY"), secret: set("SECRET").map(Secret::from) }
     }
 
-    /// Key and secret, if both are there; what is empty is not there.
-    pub(super) fn pair(self) -> Option<(String, Secret)> {
-        let key = self.key.filter(|key| !key.is_empty())?;
-        let secret = self.secret.filter(|secret| !secret.reveal().is_empty())?;
-        Some((key, secret))
+    /// Key and secret, if they are there; what is empty is not there.
+    ///
+    /// # Errors
+    /// When one is there without the other: whoever gave it does not want to be somebody else.
+    pub(super) fn pair(self) -> Result<Option<(String, Secret)>, Failure> {
+        let key = self.key.filter(|key| !key.is_empty());
+        let secret = self.secret.filter(|secret| !secret.reveal().is_empty());
+        match (key, secret) {
+            (Some(key), Some(secret)) => Ok(Some((key, secret))),
+            (None, None) => Ok(None),
+            (Some(_), None) => {
+                Err(Failure::Usage("there is a key without its secret: give both in one way".to_owned()))
+            }
+            (None, Some(_)) => {
+                Err(Failure::Usage("there is a secret without its key: give both in one way".to_owned()))
+            }
+        }
     }
 }
 
@@ -65,7 +77,7 @@ impl Account {
             Some(Stored { url, key, secret, ca_file }) => (Some(url), Some((key, secret)), ca_file),
         };
         let address = global.address().map(str::to_owned).or(stored_url).unwrap_or_else(|| URL_DEFAULT.to_owned());
-        let (key, secret) = keys.pair().or(stored_pair).ok_or(Failure::NoCredentials)?;
+        let (key, secret) = keys.pair()?.or(stored_pair).ok_or(Failure::NoCredentials)?;
         let server = global.server(&address, stored_ca.as_ref())?;
         Ok(Self { address, server, key, secret, ca_file: stored_ca })
     }

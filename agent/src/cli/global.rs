@@ -72,7 +72,8 @@ impl Global {
     /// When the address or the certificates cannot be read.
     pub(super) fn server(&self, address: &str, stored_ca_file: Option<&PathBuf>) -> Result<Server, Failure> {
         let ca_file = self.ca_file.as_ref().filter(|path| !path.as_os_str().is_empty()).or(stored_ca_file);
-        let roots = ca_file.map(|path| read_certificates(path)).transpose()?.unwrap_or_default();
+        let roots = ca_file.map(|path| read_certificates(path)).transpose();
+        let roots = roots.map_err(|err| Failure::Usage(format!("{err:#}")))?.unwrap_or_default();
         let plaintext_anywhere = self.insecure_plaintext || !self.require_tls;
         let trust = Trust { roots, any_certificate: self.insecure, plaintext_anywhere };
         let invalid = |err| Failure::Usage(format!("the server's address '{address}': {err}"));

@@ -21,23 +21,26 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(global: &Global, args: Args, out: &mut Out) -> Result<(), Failure> {
-    let (url, key, secret) = match &args.admin_file {
-        Some(path) => {
-            let Stored { url, key, secret, .. } = Stored::read(path)?;
-            (url, key, secret)
-        }
+    let Stored { mut url, key, secret, mut ca_file } = match &args.admin_file {
+        Some(path) => Stored::read(path)?,
         None => {
             let missing = || Failure::Usage("say --key and --secret, or --admin-file".to_owned());
-            let (key, secret) = args.keys.pair().ok_or_else(missing)?;
-            (URL_DEFAULT.to_owned(), key, secret)
+            let (key, secret) = args.keys.pair()?.ok_or_else(missing)?;
+            // What cannot be read is about to be replaced.
+            match Stored::find().ok().flatten() {
+                Some(earlier) => Stored { key, secret, ..earlier },
+                None => Stored { url: URL_DEFAULT.to_owned(), key, secret, ca_file: None },
+            }
         }
     };
-    let url = global.address().map_or(url, str::to_owned);
-    let server = global.server(&url, None)?;
+    if let Some(said) = global.address() {
+        (url, ca_file) = (said.to_owned(), None);
+    }
+    let server = global.server(&url, ca_file.as_ref())?;
     let buckets: Vec<Bucket> = Client::new(server, Some(authorization(&key, &secret))).get("/v1/buckets").await?;
     let path = stored::path().ok_or_else(|| anyhow::anyhow!("there is no folder for the configuration: set HOME"))?;
     // Later commands may run in another folder.
-    let ca_file = global.ca_file.as_ref().map(std::path::absolute).transpose()?;
+    let ca_file = global.ca_file.as_ref().map(std::path::absolute).transpose()?.or(ca_file);
     let stored = Stored { url, key, secret, ca_file };
     stored.write(&path)?;
     let done = json!({ "url": stored.url, "key": stored.key, "buckets": buckets.len(), "stored": path });

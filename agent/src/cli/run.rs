@@ -49,7 +49,9 @@ pub(super) async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let mut global = global.clone();
     global.url = global.address().map(str::to_owned).or(file.url);
     global.ca_file = global.ca_file.or(file.ca_file);
-    let keys = match keys.pair().or_else(|| Keys::of_container().pair()) {
+    // Variables of these names may be there for something else.
+    let of_container = || Keys::of_container().pair().ok().flatten();
+    let keys = match keys.pair()?.or_else(of_container) {
         Some((key, secret)) => Keys { key: Some(key), secret: Some(secret) },
         None => Keys { key: file.key, secret: file.secret },
     };

@@ -35,9 +35,10 @@ impl Stored {
     /// # Errors
     /// When it cannot be read.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let cannot = |err: &dyn std::fmt::Display| Failure::Usage(format!("cannot read {}: {err}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|err| cannot(&err))?;
         // The error names a place, never the content.
-        serde_json::from_str(&text).map_err(|err| Failure::Usage(format!("{}: {err}", path.display())))
+        serde_json::from_str(&text).map_err(|err| cannot(&err))
     }
 
     /// What was stored by an earlier login, if anything was.
@@ -113,7 +114,8 @@ mod tests {
     fn an_unreadable_file_is_named_and_not_quoted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.json");
-        assert!(Stored::read(&path).unwrap_err().to_string().starts_with("cannot read "));
+        let err = Stored::read(&path).unwrap_err();
+        assert!(err.code() == 2 && err.to_string().starts_with("cannot read "), "{err}");
         std::fs::write(&path, r#"{"url": "u", "key": "k", "secret": 123456}"#).unwrap();
         let err = Stored::read(&path).unwrap_err();
         assert_eq!(err.code(), 2);

@@ -55,8 +55,11 @@ fn failures_have_their_codes_and_one_line() {
     fails(&run(&server, &["bucket", "update", "demo"]), 2, "nothing to change");
     fails(&run(&server, &["forward", "--allow", "a b"]), 2, "--allow a b: ");
     let home = tempfile::tempdir().unwrap();
-    let nobody = relay(home.path(), &server.url).env_remove("RELAY_SECRET").args(["bucket", "ls"]).output().unwrap();
-    fails(&nobody, 3, "no credentials");
+    let nobody =
+        relay(home.path(), &server.url).env("RELAY_SECRET", "").env("RELAY_KEY", "").args(["bucket", "ls"]).output();
+    fails(&nobody.unwrap(), 3, "no credentials");
+    let ca_file = run(&server, &["bucket", "ls", "--ca-file", "/nowhere.pem"]);
+    fails(&ca_file, 2, "cannot read certificates from /nowhere.pem");
     let away = relay(home.path(), "http://127.0.0.1:1").args(["bucket", "ls"]).output().unwrap();
     fails(&away, 1, "cannot reach 127.0.0.1:1: connection refused");
     let afar = relay(home.path(), "http://192.0.2.1").args(["bucket", "ls"]).output().unwrap();
@@ -83,6 +86,38 @@ fn a_login_is_checked_and_remembered() {
     let refused = relay(home.path(), &refusing.url).args(["login", "-k", "a", "-s", "b"]).output().unwrap();
     fails(&refused, 3, "401");
     assert!(stdout(&bare().arg("status").output().unwrap()).contains(&server.url), "the old one stays");
+    let next = bare().args(["login", "-k", "next", "-s", "hush"]).output().unwrap();
+    assert!(stdout(&next).starts_with(&format!("Logged in to {} as next.", server.url)), "the server too: {next:?}");
+    std::fs::write(home.path().join(".config/relay/config.json"), "{").unwrap();
+    fails(&bare().arg("status").output().unwrap(), 2, "cannot read ");
+    let mended = relay(home.path(), &server.url).args(["login", "-k", "a", "-s", "hush"]).output().unwrap();
+    assert!(mended.status.success(), "{mended:?}");
+}
+
+/// With half of what it was given it would be whoever has logged in on this machine.
+#[test]
+fn a_key_without_its_secret_is_refused() {
+    let server = Server::start(|_| (200, BUCKETS));
+    let home = tempfile::tempdir().unwrap();
+    assert!(relay(home.path(), &server.url).arg("login").output().unwrap().status.success());
+    let file = home.path().join("relay.yml");
+    std::fs::write(&file, "key: k\n").unwrap();
+    let run = ["run", "-c", file.to_str().unwrap()];
+    for (secret, args, says) in [
+        ("", &["bucket", "ls"][..], "a key without its secret"),
+        ("", &["login"], "a key without its secret"),
+        ("", &["forward", "3000"], "a key without its secret"),
+        ("hush", &["run"], "a secret without its key"),
+    ] {
+        let mut command = relay(home.path(), &server.url);
+        let other = if secret.is_empty() { "RELAY_SECRET" } else { "RELAY_KEY" };
+        fails(&command.env_remove(other).args(args).output().unwrap(), 2, says);
+    }
+    let mut command = relay(home.path(), &server.url);
+    command.env_remove("RELAY_KEY").env_remove("RELAY_SECRET").args(run);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a key without its secret"), "{output:?}");
 }
 
 #[test]
