@@ -364,7 +364,13 @@ fn limits(cli: &cli::Limits) -> anyhow::Result<Limits> {
 
 /// Where one address may have all connections, it is that of a proxy.
 fn ingress(cli: &cli::Limits) -> anyhow::Result<ingress::Config> {
-    let config = ingress::Config::new(cli.body_bytes_max, cli.body_memory_bytes_max).context("--body-bytes-max")?;
+    let config = ingress::Config::new(cli.body_bytes_max, cli.body_memory_bytes_max).map_err(|err| {
+        let flag = match err {
+            ingress::InvalidLimits::Body => "--body-bytes-max",
+            ingress::InvalidLimits::Memory { .. } => "--body-memory-bytes-max",
+        };
+        anyhow::Error::new(err).context(flag)
+    })?;
     Ok(if cli.connections_per_address_max < cli.connections_max { config } else { config.behind_proxy() })
 }
 

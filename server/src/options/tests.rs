@@ -104,6 +104,8 @@ fn what_contradicts_itself_is_refused_with_the_flag_named() {
         (vec!["--public-url", "https://x/path"], "--public-url must not have a path"),
         (vec!["--public-url", "https://u:p@x"], "--public-url must not hold credentials"),
         (vec!["--connections-max", "0"], "--connections-max must be"),
+        (vec!["--body-bytes-max", "0"], "--body-bytes-max"),
+        (vec!["--body-memory-bytes-max", "1000"], "--body-memory-bytes-max"),
         (vec!["--nats-url", "http://x"], "--nats-url must begin with"),
         (vec!["--nats-url", "nats://u:p@x"], "--nats-url must not hold credentials"),
         ([&external[..], &["--nats-user", "u"]].concat(), "--nats-user needs"),

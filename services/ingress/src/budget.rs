@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What is taken at once: small enough that small bodies cost little, large enough that one body
 /// does not take hundreds of times.
-const STEP_BYTES: usize = 4 * 1024;
+pub(crate) const STEP_BYTES: usize = 4 * 1024;
 
 /// The bytes that bodies may take, over all requests. Clones share them.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What an operator may set.
 
 use crate::body::HELD_BYTES_MAX;
+use crate::budget::STEP_BYTES;
 
 /// The largest body unless configured otherwise, in bytes.
 pub const BODY_BYTES_DEFAULT: usize = 10 * 1024 * 1024;
@@ -20,21 +21,34 @@ pub struct Config {
     is_behind_proxy: bool,
 }
 
-/// A limit that is zero or over [`BODY_BYTES_MAX`].
-#[derive(Debug, thiserror::Error)]
-#[error("the largest body must be between 1 and {BODY_BYTES_MAX} bytes")]
-pub struct InvalidBodyLimit;
+/// Limits that no webhook, or not the largest, would come through.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLimits {
+    /// That of one body is zero or over [`BODY_BYTES_MAX`].
+    #[error("the largest body must be between 1 and {BODY_BYTES_MAX} bytes")]
+    Body,
+    /// That of all together has no room for the largest, which would be answered 503 each time.
+    #[error("the memory for bodies must be at least {bytes_min} bytes, with room for the largest body")]
+    Memory {
+        /// What the largest body takes.
+        bytes_min: usize,
+    },
+}
 
 impl Config {
     /// Limits of one body, and of the bodies of all requests in flight together, in bytes. Sealing
     /// copies a small body, so the process takes up to three times the second.
     ///
     /// # Errors
-    /// When `body_bytes_max` is zero or over [`BODY_BYTES_MAX`].
-    pub fn new(body_bytes_max: usize, memory_bytes_max: usize) -> Result<Self, InvalidBodyLimit> {
-        match body_bytes_max {
-            1..=BODY_BYTES_MAX => Ok(Self { body_bytes_max, memory_bytes_max, is_behind_proxy: false }),
-            _ => Err(InvalidBodyLimit),
+    /// See [`InvalidLimits`].
+    pub fn new(body_bytes_max: usize, memory_bytes_max: usize) -> Result<Self, InvalidLimits> {
+        if !(1..=BODY_BYTES_MAX).contains(&body_bytes_max) {
+            return Err(InvalidLimits::Body);
+        }
+        let bytes_min = body_bytes_max.min(HELD_BYTES_MAX).next_multiple_of(STEP_BYTES);
+        match memory_bytes_max < bytes_min {
+            true => Err(InvalidLimits::Memory { bytes_min }),
+            false => Ok(Self { body_bytes_max, memory_bytes_max, is_behind_proxy: false }),
         }
     }
 
@@ -74,11 +88,26 @@ impl Default for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Budget;
 
     #[test]
     fn a_body_may_be_so_large_and_no_larger() {
-        assert!(Config::new(BODY_BYTES_MAX, 0).is_ok() && Config::new(1, 0).is_ok());
-        assert!(Config::new(BODY_BYTES_MAX + 1, 0).is_err() && Config::new(0, 0).is_err());
+        let limits = |body_bytes_max| Config::new(body_bytes_max, MEMORY_BYTES_DEFAULT);
+        assert!(limits(BODY_BYTES_MAX).is_ok() && limits(1).is_ok());
+        assert_eq!([limits(BODY_BYTES_MAX + 1), limits(0)], [Err(InvalidLimits::Body), Err(InvalidLimits::Body)]);
+    }
+
+    #[test]
+    fn the_largest_body_has_room_in_the_memory() {
+        for (body_bytes_max, bytes_min) in
+            [(1, STEP_BYTES), (STEP_BYTES + 1, 2 * STEP_BYTES), (BODY_BYTES_MAX, HELD_BYTES_MAX)]
+        {
+            assert!(Config::new(body_bytes_max, bytes_min).is_ok());
+            let less = Config::new(body_bytes_max, bytes_min - 1);
+            assert_eq!(less, Err(InvalidLimits::Memory { bytes_min }));
+            // One body alone takes no more.
+            assert_eq!(Budget::new(bytes_min).share().hold(body_bytes_max.min(HELD_BYTES_MAX)), Ok(()));
+        }
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub mod fuzz;
 
 mod refusal;
 
-pub use crate::config::{BODY_BYTES_DEFAULT, BODY_BYTES_MAX, Config, InvalidBodyLimit, MEMORY_BYTES_DEFAULT};
+pub use crate::config::{BODY_BYTES_DEFAULT, BODY_BYTES_MAX, Config, InvalidLimits, MEMORY_BYTES_DEFAULT};
 pub use crate::endpoint::PATH_PREFIX;
 pub use crate::head::{HEAD_BYTES_MAX, HEADER_LINES_MAX, RawHead};
 pub use crate::heads::{HEADS_WAITING_MAX, Heads};
