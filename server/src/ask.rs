@@ -1,6 +1,7 @@
 //! `relay-server health`: asks a server whether it is ready, for health checks in containers that
 //! have no other program.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,8 +33,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// # Errors
 /// Where there is none, or it is not 200.
 pub async fn run(args: &Health) -> anyhow::Result<()> {
-    let url = &args.url;
-    let (status, body) = tokio::time::timeout(WAIT, ask(args))
+    let url = &with_path(&args.url);
+    let (status, body) = tokio::time::timeout(WAIT, ask(url, args.ca_file.as_deref()))
         .await
         .with_context(|| format!("{url} does not answer within {} s", WAIT.as_secs()))??;
     out::line(String::from_utf8_lossy(&body).trim_end())?;
@@ -43,15 +44,23 @@ pub async fn run(args: &Health) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn ask(args: &Health) -> anyhow::Result<(StatusCode, Bytes)> {
-    let url = &args.url;
+/// A server alone is asked whether it is ready.
+fn with_path(url: &Url) -> Url {
+    let mut url = url.clone();
+    if url.path() == "/" {
+        url.set_path("/readyz");
+    }
+    url
+}
+
+async fn ask(url: &Url, ca_file: Option<&Path>) -> anyhow::Result<(StatusCode, Bytes)> {
     let host = url.host_str().with_context(|| format!("{url} has no host"))?.trim_matches(['[', ']']);
     let port = url.port_or_known_default().with_context(|| format!("{url} has no port"))?;
     let stream = TcpStream::connect((host, port)).await.with_context(|| format!("connect to {host}:{port}"))?;
     match url.scheme() {
         "http" => get(stream, url).await,
         "https" => {
-            let file = args.ca_file.as_ref().context("https needs --ca-file")?;
+            let file = ca_file.context("https needs --ca-file")?;
             let mut roots = RootCertStore::empty();
             for cert in CertificateDer::pem_file_iter(file).with_context(|| format!("read {}", file.display()))? {
                 roots.add(cert.with_context(|| format!("read {}", file.display()))?)?;

@@ -290,7 +290,7 @@ pub struct MakeCerts {
 /// Which server to ask.
 #[derive(Debug, Args)]
 pub struct Health {
-    /// What to ask for; any answer but 200 counts as not ready.
+    /// What to ask for, `/readyz` where there is no path; any answer but 200 counts as not ready.
     #[arg(long, default_value = "http://127.0.0.1:8080/readyz")]
     pub url: Url,
 

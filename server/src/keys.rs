@@ -52,7 +52,13 @@ async fn open(at: KeysAt) -> anyhow::Result<(Custody, MasterKeys)> {
         MasterKeySource::DataDir => master_key::find(&at.data_dir)?,
     };
     let to_store = server::reach(&nats, &at.data_dir)?;
-    Ok((Custody::open(&to_store, masters.clone()).await.context("open the keyring")?, masters))
+    let custody = Custody::open(&to_store, masters.clone()).await.with_context(|| match nats {
+        options::Nats::Embedded { .. } => {
+            format!("open the keyring; does the server of {} run?", at.data_dir.display())
+        }
+        options::Nats::External { .. } => "open the keyring".to_owned(),
+    })?;
+    Ok((custody, masters))
 }
 
 /// Success only when every key opens and the first master key wraps them all.

@@ -48,3 +48,14 @@ async fn tls_is_verified_with_the_file() {
     // The server now signs with a key that the authority's certificate does not vouch for.
     assert!(asked(200, Some(dir.path())).await.is_err());
 }
+
+#[test]
+fn a_server_without_a_path_is_asked_whether_it_is_ready() {
+    for (given, url) in [
+        ("http://relay:8080", "http://relay:8080/readyz"),
+        ("http://relay:8080/", "http://relay:8080/readyz"),
+        ("http://relay:8080/livez", "http://relay:8080/livez"),
+    ] {
+        assert_eq!(with_path(&given.parse().unwrap()).as_str(), url);
+    }
+}
