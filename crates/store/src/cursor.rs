@@ -2,7 +2,7 @@
 //!
 //! The cast: `pull` asks NATS for events and reads what it says. `consumer` creates a cursor's
 //! consumer. Several processes may work with a cursor: `talk` is what they say to each other, `entry`
-//! how one comes among them, and `peers` what it knows of them. A [`Cursor`] asks for events and gives
+//! how one comes among them, `leave` how it goes, and `peers` what it knows of them. A [`Cursor`] asks for events and gives
 //! them out, less those that the facts say have ended; what it knows and decides stands in its
 //! [`Position`]. When its consumer is lost (NATS restarted, nobody pulled for long), it makes a new one that begins early
 //! enough, and folds the facts again: the facts decide what was sent.
@@ -14,6 +14,7 @@ mod entry;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod hold;
+mod leave;
 mod peers;
 mod position;
 mod pull;
@@ -38,7 +39,7 @@ pub use hold::Hold;
 pub use peers::Peers;
 pub use position::{Position, Reading, Sorted};
 pub use pull::Message;
-use pull::{Pulls, Signal, Stands};
+use pull::{Pulls, Signal};
 pub use pulled::{Pulled, Receipt};
 pub use queue::Queue;
 
@@ -57,18 +58,16 @@ pub const PROGRESS_EVERY: Duration = Duration::from_secs(20);
 /// How long a pull request stands.
 const PULL_EXPIRES: Duration = Duration::from_secs(60);
 /// How long it stands where there are several NATS servers. Nothing says that the one that had the
-/// consumer is gone, but that the next request finds nobody; or that its heartbeat is missing, if it
-/// has one.
+/// consumer is gone, but that the next request finds nobody.
 const PULL_EXPIRES_CLUSTER: Duration = Duration::from_secs(10);
-/// For so long after its last event the requests of a cursor have a heartbeat, where there are several
-/// NATS servers. Of cursors that are idle it would be most of what NATS has to do.
-const HEARTBEAT_SPAN: Duration = Duration::from_secs(60);
-/// How often it beats, and how long it may be silent: longer than a busy server is late.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// How long there if the cursor is in use: one that leaves has to outlast it. Of cursors that are idle it
+/// would be most of what NATS has to do.
+const PULL_EXPIRES_USED: Duration = Duration::from_secs(2);
+/// For so long after its last event a cursor is in use.
+const USED_SPAN: Duration = Duration::from_secs(60);
 /// A pull request that said nothing for so long after its end is taken for lost.
 const PULL_GRACE: Duration = Duration::from_secs(5);
-/// The same where the next one may find another server.
+/// The same where the next one may find another server: longer than a busy server is late.
 const PULL_GRACE_CLUSTER: Duration = Duration::from_secs(2);
 /// The bytes that one pull request may bring: a few of the largest messages.
 const PULL_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -89,6 +88,8 @@ pub struct Cursor {
     position: Position,
     /// What was given out and is not sorted yet, because facts that matter could not be read.
     unsorted: Option<Unsorted>,
+    /// What is left for others when this process leaves.
+    left: Vec<Receipt>,
 }
 
 struct Unsorted {
@@ -141,6 +142,7 @@ impl Cursor {
             connected: store.inner.connected(),
             position: Position::new(key.output, window, Peers::new(own, is_held), now, Instant::now()),
             unsorted: None,
+            left: Vec::new(),
         };
         let existed = cursor.ensure_consumer(since, now).await?;
         if existed && !is_held {
@@ -170,15 +172,11 @@ impl Cursor {
         let Some(batch) = self.position.to_ask(wanted, now) else { return Ok(()) };
         let (expires, grace) = match self.store.inner.replicas {
             ..=1 => (PULL_EXPIRES, PULL_GRACE),
+            2.. if self.position.has_come_within(USED_SPAN, now) => (PULL_EXPIRES_USED, PULL_GRACE_CLUSTER),
             2.. => (PULL_EXPIRES_CLUSTER, PULL_GRACE_CLUSTER),
         };
-        let is_watched = self.store.inner.replicas > 1 && self.position.has_come_within(HEARTBEAT_SPAN, now);
-        let stands = Stands::For { expires, heartbeat: is_watched.then_some(HEARTBEAT) };
-        self.pulls.request(&self.stream, &self.name, batch, stands).await?;
-        self.position.asked(batch, now + expires + grace, now);
-        if is_watched {
-            self.position.hears(SILENCE_MAX);
-        }
+        self.pulls.request(&self.stream, &self.name, batch, Some(expires)).await?;
+        self.position.asked(batch, now + expires + grace);
         Ok(())
     }
 
@@ -187,9 +185,8 @@ impl Cursor {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn ask_now(&mut self, wanted: usize) -> Result<(), Error> {
-        let now = Instant::now();
-        self.pulls.request(&self.stream, &self.name, wanted, Stands::Not).await?;
-        self.position.asked(wanted, now + PULL_GRACE, now);
+        self.pulls.request(&self.stream, &self.name, wanted, None).await?;
+        self.position.asked(wanted, Instant::now() + PULL_GRACE);
         Ok(())
     }
 
@@ -222,9 +219,6 @@ impl Cursor {
     /// # Errors
     /// [`Error::Unavailable`]: then the cursor [is lost](Cursor::is_lost), or the event comes again later.
     pub async fn take(&mut self, happened: Happened, now: UnixMs) -> Result<Option<Pulled>, Error> {
-        if let What::Signal(Some(_)) = &happened.0 {
-            self.position.heard(Instant::now());
-        }
         match happened.0 {
             What::Signal(Some(Signal::Message(message))) => {
                 if message.times > 1 {
@@ -251,7 +245,7 @@ impl Cursor {
             What::Asked(None) | What::Signal(None) => self.lose("the connection was given up"),
             What::Reconnected => {
                 self.pulls.renew();
-                self.position.reconnected();
+                self.position.none_stands();
             }
             What::MayAsk => {}
         }
@@ -289,28 +283,6 @@ impl Cursor {
     /// Whether the consumer is gone; [`Cursor::rebuild`] makes another.
     pub fn is_lost(&self) -> bool {
         self.position.is_lost()
-    }
-
-    /// Stops asking, and returns what had been given out unheard, to be given back by
-    /// [`Cursor::release`] behind what is in hand.
-    pub async fn stop_asking(&mut self) -> Vec<Receipt> {
-        self.pulls.stop().await;
-        // Whatever the consumer says, it says it after what it has given out; and what it gives out
-        // from now on finds nobody, and is kept.
-        consumer::is_reachable(&self.store, &self.stream, &self.name).await;
-        let unsorted = self.unsorted.take().map(|unsorted| unsorted.message.receipt);
-        unsorted.into_iter().chain(self.pulls.close().await).collect()
-    }
-
-    /// Detaches, and gives back what has not ended, in this order, so that another process gets it
-    /// at once. [`Cursor::stop_asking`] goes before.
-    pub async fn release(mut self, receipts: impl IntoIterator<Item = Receipt>) {
-        let _ = self.held.unsubscribe().await;
-        talk::take_leave(&self.store, &self.name, self.peers().own()).await;
-        for receipt in receipts {
-            // What cannot be given back now comes again after the acknowledgement wait.
-            let _ = self.give_back(&receipt, Duration::ZERO).await;
-        }
     }
 
     /// Makes the consumer again, for a window that may have changed, and folds the facts again.

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use crypto::Secret;
 use crypto::key::{MasterKey, MasterKeys};
 use e2e::nats::Access;
-use e2e::{World, story};
+use e2e::nats::cluster::SERVERS;
+use e2e::{Cluster, World, story};
 use model::fact::{Ending, Fact};
 use model::request::Request;
 use model::{BucketId, EventId, GroupId, InputId, OutputId, UnixMs};
@@ -52,47 +53,66 @@ async fn what_is_given_to_one_that_leaves_comes_to_another_at_once() {
     story(async |world: &World| {
         let nats = world.nats().await?;
         let (store, bucket) = open(nats.access()).await?;
-        let key = CursorKey { bucket, output: OutputId(Uuid::new_v4()), group: GroupId::PUBLIC, ephemeral: false };
-        let mut events = vec![append(&store, bucket).await?];
-        let now = events[0].received_at();
-        let mut stays = Cursor::attach(&store, key, WINDOW, now, now).await?;
-        // Before this no wait for an acknowledgement can be over.
-        let waited = Instant::now() + ACK_WAIT;
-        let visits = async {
-            for _ in 0..VISITS {
-                visit(&store, key, now).await?;
-            }
-            anyhow::Ok(())
-        };
-        let appends = async {
-            loop {
-                match append(&store, bucket).await {
-                    Ok(event) => events.push(event),
-                    Err(error) => break Err::<Infallible, _>(error),
-                }
-            }
-        };
-        tokio::select! {
-            visited = visits => visited?,
-            Err(error) = appends => return Err(error),
-            Err(error) = listen(&mut stays, now) => return Err(error),
-        }
-        let all = async {
-            let mut left: HashSet<_> = events.iter().copied().collect();
-            while !left.is_empty() {
-                stays.ask(UNACKED_MAX).await?;
-                let happened = stays.happens().await;
-                let Some(pulled) = stays.take(happened, now).await? else { continue };
-                left.remove(&pulled.event);
-                if let Some(receipt) = &pulled.receipt {
-                    stays.acknowledge(receipt).await?;
-                }
-            }
-            anyhow::Ok(())
-        };
-        timeout_at(waited, all).await.context("an event waited for an acknowledgement that nobody could give")?
+        Box::pin(comes_to_another_at_once(&store, &[&store], bucket)).await
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_does_what_is_on_its_way_from_another_nats_server() {
+    story(async |world: &World| {
+        let mut nats = world.cluster().await?;
+        let master = MasterKey::generate()?;
+        let first = open_on(&mut nats, 0, &master).await?;
+        let [second, third] = [open_on(&mut nats, 1, &master).await?, open_on(&mut nats, 2, &master).await?];
+        let bucket = bucket(&first).await?;
+        Box::pin(comes_to_another_at_once(&first, &[&first, &second, &third], bucket)).await
+    })
+    .await;
+}
+
+/// One that stays at a cursor gets, without a wait for an acknowledgement, what was given to others that came
+/// and left.
+async fn comes_to_another_at_once(store: &Store, visitors: &[&Store], bucket: BucketId) -> Result<()> {
+    let key = CursorKey { bucket, output: OutputId(Uuid::new_v4()), group: GroupId::PUBLIC, ephemeral: false };
+    let mut events = vec![append(store, bucket).await?];
+    let now = events[0].received_at();
+    let mut stays = Cursor::attach(store, key, WINDOW, now, now).await?;
+    // Before this no wait for an acknowledgement can be over.
+    let waited = Instant::now() + ACK_WAIT;
+    let visits = async {
+        for visitor in visitors.iter().cycle().take(VISITS) {
+            visit(visitor, key, now).await?;
+        }
+        anyhow::Ok(())
+    };
+    let appends = async {
+        loop {
+            match append(store, bucket).await {
+                Ok(event) => events.push(event),
+                Err(error) => break Err::<Infallible, _>(error),
+            }
+        }
+    };
+    tokio::select! {
+        visited = visits => visited?,
+        Err(error) = appends => return Err(error),
+        Err(error) = listen(&mut stays, now) => return Err(error),
+    }
+    let all = async {
+        let mut left: HashSet<_> = events.iter().copied().collect();
+        while !left.is_empty() {
+            stays.ask(UNACKED_MAX).await?;
+            let happened = stays.happens().await;
+            let Some(pulled) = stays.take(happened, now).await? else { continue };
+            left.remove(&pulled.event);
+            if let Some(receipt) = &pulled.receipt {
+                stays.acknowledge(receipt).await?;
+            }
+        }
+        anyhow::Ok(())
+    };
+    timeout_at(waited, all).await.context("an event waited for an acknowledgement that nobody could give")?
 }
 
 /// What a cursor that is made anew at this time says is due.
@@ -127,8 +147,8 @@ async fn visit(store: &Store, key: CursorKey, now: UnixMs) -> Result<()> {
 
 /// Leaves a cursor with everything undone that was given to it.
 async fn leave(mut cursor: Cursor, receipts: Vec<Receipt>) {
-    let unheard = cursor.stop_asking().await;
-    cursor.release(receipts.into_iter().chain(unheard)).await;
+    cursor.stop_asking().await;
+    cursor.release(receipts).await;
 }
 
 /// Answers others who ask about a cursor.
@@ -146,17 +166,36 @@ async fn append(store: &Store, bucket: BucketId) -> Result<EventId> {
     Ok(event)
 }
 
+/// A store that is connected to one of three NATS servers.
+async fn open_on(nats: &mut Cluster, number: usize, master: &MasterKey) -> Result<Store> {
+    let node = nats.node(number);
+    let access = Access { addresses: vec![node.address()], ..node.access().clone() };
+    open_with(Options { replicas: SERVERS, ..options(&access) }, master.clone()).await
+}
+
 /// A store of its own, with a bucket.
 async fn open(access: &Access) -> Result<(Store, BucketId)> {
-    let options = Options {
-        credentials: Some((access.user.clone(), Secret::from(access.password.clone()))),
-        ..Options::new(access.urls())
-    };
-    let masters = MasterKeys::new(MasterKey::generate()?, Vec::new());
+    let store = open_with(options(access), MasterKey::generate()?).await?;
+    let bucket = bucket(&store).await?;
+    Ok((store, bucket))
+}
+
+fn options(access: &Access) -> Options {
+    let credentials = Some((access.user.clone(), Secret::from(access.password.clone())));
+    Options { credentials, ..Options::new(access.urls()) }
+}
+
+async fn open_with(options: Options, master: MasterKey) -> Result<Store> {
+    let masters = MasterKeys::new(master, Vec::new());
     let (store, driver) =
         Store::open(options, masters, &Stop::new(), |_| {}).await.context("the store was given up")?;
     tokio::spawn(async move { Box::pin(driver.run(&Stop::new())).await });
+    Ok(store)
+}
+
+/// A bucket with its key.
+async fn bucket(store: &Store) -> Result<BucketId> {
     let bucket = BucketId(Uuid::new_v4());
     store.keyring().ensure(Scope::Bucket(bucket)).await?;
-    Ok((store, bucket))
+    Ok(bucket)
 }

@@ -114,8 +114,8 @@ async fn expire(
     let done = Box::pin(round.take_all(hub, &mut cursor)).await;
     let standing = round.standing(&cursor);
     let Round { young, young_until, expired, .. } = round;
-    let unheard = cursor.stop_asking().await;
-    cursor.release(young.into_iter().map(|(_, receipt)| receipt).chain(unheard)).await;
+    cursor.stop_asking().await;
+    cursor.release(young.into_iter().map(|(_, receipt)| receipt)).await;
     done?;
     if !expired.is_empty() {
         let (output, group, expired) = (key.output, key.group, expired.len());

@@ -96,9 +96,9 @@ pub(crate) async fn run(
     let Some(mut cursor) = courier.attach(&mut rx).await else { return };
     courier.adopt(&cursor);
     courier.work(&mut cursor, &mut rx).await;
-    let unheard = cursor.stop_asking().await;
+    cursor.stop_asking().await;
     courier.finish(&mut cursor, &mut rx).await;
-    cursor.release(courier.work.into_receipts().into_iter().chain(unheard)).await;
+    cursor.release(courier.work.into_receipts()).await;
 }
 
 impl Courier {
@@ -182,7 +182,7 @@ impl Courier {
                 Some(handed) = finished(&mut self.handing) => self.handed(handed),
                 Some(concluded) = self.conclusions.appended(&mut self.work) => self.concluded(cursor, concluded).await,
                 // Whoever comes to the cursor meanwhile leaves us what we have in hand.
-                () = cursor.say_held() => {}
+                () = cursor.wind_down() => {}
             }
         }
     }

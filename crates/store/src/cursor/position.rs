@@ -36,10 +36,6 @@ pub struct Position {
     asked: usize,
     /// When the standing requests are over, even if NATS does not say so.
     over_at: Instant,
-    /// How long NATS may say nothing to the standing requests; a heartbeat of theirs says something.
-    silence_max: Duration,
-    /// When NATS last said something, or was asked.
-    heard_at: Instant,
     /// When an event last came.
     came_at: Option<Instant>,
     /// Nothing is asked before this time, because NATS refused.
@@ -82,8 +78,6 @@ impl Position {
             pending: 0,
             asked: 0,
             over_at: instant,
-            silence_max: Duration::MAX,
-            heard_at: instant,
             came_at: None,
             refused_until: instant,
             lost: false,
@@ -162,22 +156,14 @@ impl Position {
     }
 
     /// So many were asked for, in a request that is over then even if NATS does not say so.
-    pub fn asked(&mut self, batch: usize, over_at: Instant, now: Instant) {
+    pub fn asked(&mut self, batch: usize, over_at: Instant) {
         self.asked += batch;
         self.over_at = over_at;
-        self.silence_max = Duration::MAX;
-        self.heard_at = now;
     }
 
-    /// What was asked for last has a heartbeat: when nothing is heard for so long, the standing
-    /// requests are over.
-    pub fn hears(&mut self, silence_max: Duration) {
-        self.silence_max = silence_max;
-    }
-
-    /// NATS said something to a standing request.
-    pub fn heard(&mut self, now: Instant) {
-        self.heard_at = now;
+    /// A standing request has brought a message.
+    pub fn brought(&mut self) {
+        self.asked = self.asked.saturating_sub(1);
     }
 
     /// Whether an event came within that time.
@@ -196,8 +182,8 @@ impl Position {
         self.refused_until = now + REFUSED_WAIT;
     }
 
-    /// The connection was made again: standing requests are gone.
-    pub fn reconnected(&mut self) {
+    /// No request stands any more.
+    pub fn none_stands(&mut self) {
         self.asked = 0;
     }
 
@@ -219,7 +205,7 @@ impl Position {
     /// Takes in that an event was given out; returns which facts to read before it is sorted.
     pub fn came(&mut self, message: &Message, now: Instant) -> Reading {
         self.came_at = Some(now);
-        self.asked = self.asked.saturating_sub(1);
+        self.brought();
         let is_new_consumer = message.delivered <= self.delivered;
         self.delivered = message.delivered;
         self.pending = message.pending;
@@ -278,8 +264,7 @@ impl Position {
 
     /// When the standing requests are over, even if NATS does not say so; `None` when none stands.
     pub fn over_at(&self) -> Option<Instant> {
-        let silent_at = self.heard_at.checked_add(self.silence_max);
-        (self.asked > 0).then(|| silent_at.map_or(self.over_at, |at| at.min(self.over_at)))
+        (self.asked > 0).then_some(self.over_at)
     }
 
     /// Until when nothing is asked because NATS refused, if that lies ahead.

@@ -39,20 +39,6 @@ pub(super) enum Signal {
     Nothing,
 }
 
-/// How long a pull request stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Stands {
-    /// It brings what is there now.
-    Not,
-    /// Until it has brought everything, or so long.
-    For {
-        /// How long.
-        expires: Duration,
-        /// How often NATS says something meanwhile if it has no event; never if there is none.
-        heartbeat: Option<Duration>,
-    },
-}
-
 /// An event as it was given out.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -101,21 +87,19 @@ impl Pulls {
         self.generation += 1;
     }
 
-    /// Asks a consumer for up to `batch` events.
+    /// Asks a consumer for up to `batch` events: those that come while the request stands, or those that
+    /// are there now if it does not.
     pub(super) async fn request(
         &self,
         stream: &str,
         consumer: &str,
         batch: usize,
-        stands: Stands,
+        stands: Option<Duration>,
     ) -> Result<(), Error> {
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
         let until = match stands {
-            Stands::Not => r#""no_wait":true"#.to_owned(),
-            Stands::For { expires, heartbeat: None } => format!(r#""expires":{}"#, expires.as_nanos()),
-            Stands::For { expires, heartbeat: Some(heartbeat) } => {
-                format!(r#""expires":{},"idle_heartbeat":{}"#, expires.as_nanos(), heartbeat.as_nanos())
-            }
+            None => r#""no_wait":true"#.to_owned(),
+            Some(expires) => format!(r#""expires":{}"#, expires.as_nanos()),
         };
         let payload = format!(r#"{{"batch":{batch},"max_bytes":{PULL_BYTES_MAX},{until}}}"#);
         let reply = format!("{}.{}", self.inbox, self.generation);
@@ -175,7 +159,7 @@ fn status_signal(status: StatusCode, message: &async_nats::Message) -> Signal {
     };
     let description = message.description.as_deref().unwrap_or_default();
     match status {
-        // A heartbeat or flow control.
+        // Of heartbeats or flow control, which nobody asked for.
         StatusCode::IDLE_HEARTBEAT => Signal::Nothing,
         StatusCode::NO_RESPONDERS => Signal::NoConsumer,
         StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Signal::Over { left: left() },

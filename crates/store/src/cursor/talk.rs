@@ -89,16 +89,6 @@ pub(super) async fn say_held(store: &Store, question: async_nats::Message, own: 
 }
 
 impl Cursor {
-    /// Waits until another process asks whether someone works with the cursor, and says so. It
-    /// must be waited for as long as anything is in hand: whoever finds the cursor free takes
-    /// over what is not acknowledged.
-    pub async fn say_held(&mut self) {
-        match self.held.next().await {
-            Some(message) => self.asked(message).await,
-            None => std::future::pending().await,
-        }
-    }
-
     /// Whether no other process works with the cursor. When in doubt, no.
     pub(super) async fn is_alone(&mut self) -> Result<bool, Error> {
         if !self.peers().is_shared() {

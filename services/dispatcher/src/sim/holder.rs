@@ -308,7 +308,7 @@ impl World {
         let one = &mut self.holders[holder];
         if let Some(batch) = one.position.to_ask(wanted, instant) {
             let expires = 60_000;
-            one.position.asked(batch, instant + Duration::from_millis(expires + 5_000), instant);
+            one.position.asked(batch, instant + Duration::from_millis(expires + 5_000));
             let until = self.now + expires;
             self.operate(output, Op::Request { holder, batch, until });
         }

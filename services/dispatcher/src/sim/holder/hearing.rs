@@ -60,7 +60,7 @@ impl World {
         match signal {
             Signal::Over(left) => one.position.over(left),
             Signal::NoConsumer => one.position.lose(),
-            Signal::Reconnected => one.position.reconnected(),
+            Signal::Reconnected => one.position.none_stands(),
             Signal::Peer(peer) => self.hear_of(holder, peer),
             Signal::Message(message) => {
                 match one.position.came(&message, instant) {
