@@ -15,6 +15,8 @@ mod evaluate;
 
 mod look;
 
+mod pattern;
+
 mod payload;
 
 mod hash;
@@ -34,8 +36,10 @@ pub const RULES_BYTES_MAX: usize = 32 * 1024;
 pub const DEPTH_MAX: usize = 16;
 /// How many nodes a tree may have: each may search the whole body.
 pub const NODES_MAX: usize = 256;
-/// What a compiled regular expression may take, in bytes; the engine itself is linear in the text.
+/// What a compiled regular expression may take, in bytes.
 pub const REGEX_BYTES_MAX: usize = 256 * 1024;
+/// What those of a tree may take together, in bytes: every process keeps every tree.
+pub const REGEXES_BYTES_MAX: usize = 512 * 1024;
 /// The largest body that is looked at, in bytes: larger ones are stored in pieces, and are not in
 /// memory where rules are evaluated.
 pub const BODY_BYTES_MAX: u64 = 1024 * 1024;
@@ -66,7 +70,8 @@ pub enum Reason {
     NotMatched,
     /// A header, a query parameter or a part of the payload that a condition asks for is not there.
     ParameterMissing,
-    /// The body is over [`BODY_BYTES_MAX`] and a condition needs it.
+    /// The body is over [`BODY_BYTES_MAX`] and a condition needs it; or a regular expression would take
+    /// too long to look at it.
     BodyTooLarge,
 }
 
@@ -123,6 +128,9 @@ pub enum Problem {
     /// A regular expression that does not compile, or not within [`REGEX_BYTES_MAX`].
     #[error("invalid regular expression: {0}")]
     Regex(String),
+    /// Regular expressions that take more than [`REGEXES_BYTES_MAX`] together when they are compiled.
+    #[error("the regular expressions take more than {REGEXES_BYTES_MAX} bytes together when they are compiled")]
+    RegexesTooLarge,
     /// An address range that is neither an address nor in CIDR notation (RFC 4632, RFC 4291).
     #[error("{0:?} is no address and no range such as 192.0.2.0/24")]
     Range(String),

@@ -30,7 +30,7 @@ enum Finding {
     Missing {
         counts_as: bool,
     },
-    /// The body could not be looked at: no `not` makes that true, or what nobody has looked at
+    /// The body could not be looked at, or not in the time that there is: no `not` makes that true, or what nobody has looked at
     /// would pass.
     Unseen,
 }
@@ -74,13 +74,15 @@ fn any(nodes: &[Node], view: &View<'_>) -> Finding {
 fn matches(condition: &Condition, view: &View<'_>) -> Finding {
     match condition {
         // An owner may compare a shared secret this way.
-        Condition::Equals { parameter, value } => look(view, parameter, |found| found.ct_eq(value.as_bytes()).into()),
-        Condition::Contains { parameter, part, negated } => {
-            look(view, parameter, |found| memmem::find(found, part.as_bytes()).is_some() != *negated)
+        Condition::Equals { parameter, value } => {
+            look(view, parameter, |found| Some(found.ct_eq(value.as_bytes()).into()))
         }
-        Condition::Matches { parameter, regex } => look(view, parameter, |found| regex.is_match(found)),
+        Condition::Contains { parameter, part, negated } => {
+            look(view, parameter, |found| Some(memmem::find(found, part.as_bytes()).is_some() != *negated))
+        }
+        Condition::Matches { parameter, regex } => look(view, parameter, |found| regex.is_match(found, &view.steps)),
         Condition::Signed { parameter, hash, secret } => match view.body() {
-            Some(body) => look(view, parameter, |found| hash::signs(*hash, secret, body, found)),
+            Some(body) => look(view, parameter, |found| Some(hash::signs(*hash, secret, body, found))),
             None => Finding::Unseen,
         },
         Condition::CalledFrom(ranges) => match view.peer().parse::<IpAddr>() {
@@ -90,9 +92,9 @@ fn matches(condition: &Condition, view: &View<'_>) -> Finding {
     }
 }
 
-fn look(view: &View<'_>, parameter: &Parameter, holds: impl FnOnce(&[u8]) -> bool) -> Finding {
+fn look(view: &View<'_>, parameter: &Parameter, holds: impl FnOnce(&[u8]) -> Option<bool>) -> Finding {
     match view.look(parameter) {
-        Looked::Found(found) => Finding::Known(holds(&found)),
+        Looked::Found(found) => holds(&found).map_or(Finding::Unseen, Finding::Known),
         Looked::Missing => Finding::Missing { counts_as: false },
         Looked::Unseen => Finding::Unseen,
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::BODY_BYTES_MAX;
 use super::node::{Parameter, Source};
+use super::pattern::Steps;
 use super::payload;
 use crate::request::Request;
 
@@ -23,6 +24,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(super) struct View<'a> {
     request: &'a Request,
     payload: OnceCell<Option<Value>>,
+    /// What is left for regular expressions.
+    pub(super) steps: Steps,
 }
 
 /// What came of looking for a parameter.
@@ -35,7 +38,7 @@ pub(super) enum Looked<'a> {
 
 impl<'a> View<'a> {
     pub(super) fn of(request: &'a Request) -> Self {
-        Self { request, payload: OnceCell::new() }
+        Self { request, payload: OnceCell::new(), steps: Steps::new() }
     }
 
     /// The body, unless it is too large.

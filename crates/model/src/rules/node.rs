@@ -1,7 +1,8 @@
 //! The tree that rules mean: operators, conditions, and what a condition looks at.
 
 use ipnet::IpNet;
-use regex::bytes::Regex;
+
+use super::pattern::Pattern;
 
 /// One node of the tree.
 #[derive(Clone)]
@@ -24,7 +25,7 @@ pub(super) enum Condition {
     /// A parameter has this in it, or, when `negated`, has not.
     Contains { parameter: Parameter, part: String, negated: bool },
     /// A parameter has a part that matches.
-    Matches { parameter: Parameter, regex: Regex },
+    Matches { parameter: Parameter, regex: Pattern },
     /// A parameter is a signature of the body.
     Signed { parameter: Parameter, hash: Hash, secret: String },
     /// The caller's address lies in one of the ranges.

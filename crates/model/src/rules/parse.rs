@@ -4,14 +4,21 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use regex::bytes::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 use super::node::{Condition, Hash, Node, Parameter, Source};
-use super::{DEPTH_MAX, InvalidRules, NODES_MAX, Problem, REGEX_BYTES_MAX, RULES_BYTES_MAX};
+use super::pattern::Pattern;
+use super::{DEPTH_MAX, InvalidRules, NODES_MAX, Problem, REGEXES_BYTES_MAX, RULES_BYTES_MAX};
 
 /// The operators in the order in which they are looked for: the first that is there decides.
 const OPERATORS: [&str; 4] = ["and", "or", "not", "match"];
+
+/// What a tree has taken so far of what it may take.
+#[derive(Default)]
+struct Taken {
+    nodes: usize,
+    regex_bytes: usize,
+}
 
 /// The tree that `given` means; nothing when it is no rules at all.
 pub(super) fn root(given: &Value) -> Result<Option<Node>, InvalidRules> {
@@ -28,15 +35,15 @@ pub(super) fn root(given: &Value) -> Result<Option<Node>, InvalidRules> {
     if Counter::json_bytes(given) > RULES_BYTES_MAX {
         return Err(place.error(Problem::TooLarge));
     }
-    node(given, &place, 1, &mut 0).map(Some)
+    node(given, &place, 1, &mut Taken::default()).map(Some)
 }
 
-fn node(value: &Value, place: &Place<'_>, depth: usize, nodes: &mut usize) -> Result<Node, InvalidRules> {
+fn node(value: &Value, place: &Place<'_>, depth: usize, taken: &mut Taken) -> Result<Node, InvalidRules> {
     if depth > DEPTH_MAX {
         return Err(place.error(Problem::TooDeep));
     }
-    *nodes += 1;
-    if *nodes > NODES_MAX {
+    taken.nodes += 1;
+    if taken.nodes > NODES_MAX {
         return Err(place.error(Problem::TooMany));
     }
     let fields = object(value, place)?;
@@ -46,20 +53,20 @@ fn node(value: &Value, place: &Place<'_>, depth: usize, nodes: &mut usize) -> Re
     };
     let place = Place::Field(place, operator);
     match operator {
-        "and" => list(operand, &place, depth, nodes).map(Node::And),
-        "or" => list(operand, &place, depth, nodes).map(Node::Or),
-        "not" => Ok(Node::Not(Box::new(node(operand, &place, depth + 1, nodes)?))),
-        _ => condition(object(operand, &place)?, &place).map(Node::Match),
+        "and" => list(operand, &place, depth, taken).map(Node::And),
+        "or" => list(operand, &place, depth, taken).map(Node::Or),
+        "not" => Ok(Node::Not(Box::new(node(operand, &place, depth + 1, taken)?))),
+        _ => condition(object(operand, &place)?, &place, taken).map(Node::Match),
     }
 }
 
-fn list(value: &Value, place: &Place<'_>, depth: usize, nodes: &mut usize) -> Result<Vec<Node>, InvalidRules> {
+fn list(value: &Value, place: &Place<'_>, depth: usize, taken: &mut Taken) -> Result<Vec<Node>, InvalidRules> {
     let items = value.as_array().ok_or_else(|| place.error(Problem::NotAList))?;
-    let item = |(at, value)| node(value, &Place::Item(place, at), depth + 1, nodes);
+    let item = |(at, value)| node(value, &Place::Item(place, at), depth + 1, taken);
     items.iter().enumerate().map(item).collect()
 }
 
-fn condition(fields: &Map<String, Value>, place: &Place<'_>) -> Result<Condition, InvalidRules> {
+fn condition(fields: &Map<String, Value>, place: &Place<'_>, taken: &mut Taken) -> Result<Condition, InvalidRules> {
     let hash = |hash| {
         let secret = needed(fields, "secret", place)?;
         Ok(Condition::Signed { parameter: parameter(fields, place)?, hash, secret })
@@ -71,7 +78,7 @@ fn condition(fields: &Map<String, Value>, place: &Place<'_>) -> Result<Condition
         }
         "contains" | "substring" => contains(fields, place, false),
         "does-not-contain" => contains(fields, place, true),
-        "regex" => Ok(Condition::Matches { parameter: parameter(fields, place)?, regex: regex(fields, place)? }),
+        "regex" => Ok(Condition::Matches { parameter: parameter(fields, place)?, regex: regex(fields, place, taken)? }),
         "payload-hash-sha1" | "payload-hmac-sha1" => hash(Hash::Sha1),
         "payload-hash-sha256" | "payload-hmac-sha256" => hash(Hash::Sha256),
         "payload-hash-sha512" | "payload-hmac-sha512" => hash(Hash::Sha512),
@@ -91,15 +98,15 @@ fn contains(fields: &Map<String, Value>, place: &Place<'_>, negated: bool) -> Re
     Ok(Condition::Contains { parameter: parameter(fields, place)?, part, negated })
 }
 
-fn regex(fields: &Map<String, Value>, place: &Place<'_>) -> Result<Regex, InvalidRules> {
+fn regex(fields: &Map<String, Value>, place: &Place<'_>, taken: &mut Taken) -> Result<Pattern, InvalidRules> {
     let pattern = needed(fields, "regex", place)?;
-    let built = RegexBuilder::new(&pattern).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).build();
-    built.map_err(|err| {
-        // A syntax error is drawn over several lines; its last says what it is.
-        let text = err.to_string();
-        let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Place::Field(place, "regex").error(Problem::Regex(last))
-    })
+    let place = Place::Field(place, "regex");
+    let compiled = Pattern::new(&pattern).map_err(|wrong| place.error(Problem::Regex(wrong)))?;
+    taken.regex_bytes += compiled.bytes();
+    if taken.regex_bytes > REGEXES_BYTES_MAX {
+        return Err(place.error(Problem::RegexesTooLarge));
+    }
+    Ok(compiled)
 }
 
 /// Ranges are separated by white space or commas; an address alone is a range of one.

@@ -147,6 +147,34 @@ fn a_regular_expression_may_compile_to_so_much_and_no_more() {
 }
 
 #[test]
+fn the_regular_expressions_of_a_tree_may_compile_to_so_much_together() {
+    let one = condition("regex", "body", "-", &json!({ "regex": "(?s-u)[a-c].{3000}[^a-z]" }));
+    let tree = |count| Rules::parse(&json!({ "or": vec![one.clone(); count] }));
+    assert!(tree(2).is_ok());
+    let error = tree(250).unwrap_err();
+    assert_eq!(error.problem, Problem::RegexesTooLarge);
+    assert!(error.place.starts_with("rules.or["), "{}", error.place);
+    let ordinary = condition("regex", "payload", "ref", &json!({ "regex": r"^refs/heads/(main|release-\d+)$" }));
+    assert!(Rules::parse(&json!({ "or": vec![ordinary; 100] })).is_ok());
+}
+
+#[test]
+fn a_regular_expression_that_takes_too_long_lets_nothing_pass() {
+    let hard = condition("regex", "body", "-", &json!({ "regex": "(?s-u)[ab].{3000}[^a-z]" }));
+    let mut state = 1u32;
+    let mut letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        b'a' + (state >> 24) as u8 % 4
+    };
+    let body: Vec<u8> = (0..BODY_BYTES_MAX).map(|_| letter()).collect();
+    let request = Request { body: body.into(), ..Request::default() };
+    for rules in [hard.clone(), json!({ "not": hard })] {
+        let verdict = Rules::parse(&rules).unwrap().evaluate(&request);
+        assert_eq!(verdict, Verdict::Reject(Reason::BodyTooLarge), "{rules}");
+    }
+}
+
+#[test]
 fn a_body_is_looked_at_up_to_its_limit() {
     let mut webhook = request("", &[]);
     let about_body = rules(&condition("does-not-contain", "body", "-", &json!({"substring": "x"})));
