@@ -10,8 +10,16 @@ use crate::time::UnixMs;
 /// What the facts of one cursor say about its deliveries.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    deliveries: HashMap<EventId, State>,
+    deliveries: HashMap<EventId, Delivery>,
     last_sent_at: Option<UnixMs>,
+}
+
+/// A delivery of which there are facts.
+#[derive(Clone, Copy, Debug)]
+struct Delivery {
+    state: State,
+    /// When something last happened to it.
+    last_at: UnixMs,
 }
 
 /// Where a delivery stands.
@@ -52,7 +60,9 @@ impl Progress {
         if fact.ending() == Some(Ending::Sent) {
             self.note_sent(Some(fact.at()));
         }
-        let state = self.deliveries.entry(fact.event()).or_insert(State::New);
+        let new = Delivery { state: State::New, last_at: fact.at() };
+        let Delivery { state, last_at } = self.deliveries.entry(fact.event()).or_insert(new);
+        *last_at = fact.at().max(*last_at);
         match (&mut *state, fact) {
             // The first ending stands: what was sent stays sent.
             (State::Ended(_), _) => {}
@@ -79,17 +89,18 @@ impl Progress {
 
     /// Where the delivery of that event stands.
     pub fn of(&self, event: EventId) -> State {
-        self.deliveries.get(&event).copied().unwrap_or(State::New)
+        self.deliveries.get(&event).map_or(State::New, |delivery| delivery.state)
     }
 
     /// Every delivery that is to be tried again, in no order.
     pub fn again(&self) -> impl Iterator<Item = (EventId, Again)> {
-        self.deliveries.iter().filter_map(|(event, state)| Some((*event, state.again()?)))
+        self.deliveries.iter().filter_map(|(event, delivery)| Some((*event, delivery.state.again()?)))
     }
 
-    /// Forgets what was received before `horizon`: no cursor reaches it any more.
+    /// Forgets that to which nothing has happened since `horizon`: it was received before, and no
+    /// cursor reaches it any more. The time in its id is that of another process's clock.
     pub fn forget_before(&mut self, horizon: UnixMs) {
-        self.deliveries.retain(|event, _| event.received_at() >= horizon);
+        self.deliveries.retain(|_, delivery| delivery.last_at >= horizon);
     }
 
     /// How many deliveries have facts.

@@ -286,3 +286,6 @@ impl Position {
         now < self.refused_until
     }
 }
+
+#[cfg(test)]
+mod tests;
