@@ -26,6 +26,7 @@ use async_nats::jetstream::kv;
 use bytes::Bytes;
 use crypto::key::{DataKey, MasterKeyId, MasterKeys, WrappedKey};
 use crypto::seal::{self, Context};
+use futures_util::TryStreamExt;
 use model::{BucketId, UnixMs};
 use tokio::sync::watch as watched;
 use uuid::Uuid;
@@ -201,17 +202,23 @@ impl Keyring {
     /// # Errors
     /// When the store is not available; then some keys may be left.
     pub async fn destroy(&self, scope: Scope) -> Result<(), Error> {
-        let mut epochs: Vec<u32> = self.keys().get(&scope).into_iter().flatten().map(|(epoch, _)| *epoch).collect();
-        // What cannot be unwrapped goes too.
-        epochs.extend(self.inner.trouble.epochs_of(scope));
-        if epochs.is_empty() {
-            epochs.push(EPOCH_FIRST);
-        }
-        for epoch in epochs {
-            self.destroy_one(KeyName { scope, epoch }).await?;
+        for name in self.stored(scope).await? {
+            self.destroy_one(name).await?;
         }
         self.forget(scope);
         Ok(())
+    }
+
+    /// The names under which the stream has something of a scope, be it a mark. Memory may not have
+    /// heard of a key that was made a moment ago, and has none that cannot be unwrapped.
+    async fn stored(&self, scope: Scope) -> Result<Vec<KeyName>, Error> {
+        let what = "look for the data keys of a bucket";
+        let kv = &self.inner.kv;
+        let subjects = kv.stream.info_with_subjects(format!("{}{scope}.*", kv.prefix)).await;
+        let subjects = subjects.map_err(|e| Error::unavailable(what, e))?;
+        let subjects: Vec<_> = subjects.try_collect().await.map_err(|e| Error::unavailable(what, e))?;
+        let names = subjects.iter().filter_map(|(subject, _)| subject.strip_prefix(&kv.prefix)?.parse().ok());
+        Ok(names.collect())
     }
 
     /// Marks one key as destroyed. It is no purge: the wrapped key stays in the stream for `erase`,

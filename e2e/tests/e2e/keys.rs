@@ -1,6 +1,6 @@
 //! Keys are rotated while the relay works, and destroyed with their bucket.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,9 +15,9 @@ use e2e::wait::{holds, until};
 use e2e::{Caller, Destination, Ledger, Log, Server, World, keys, story};
 use model::{BucketId, InputId, UnixMs};
 use serde_json::{Value, json};
-use store::Store;
 use store::keyring::tend::KEEP_SLACK;
 use store::keyring::{KeyName, Scope};
+use store::{Driver, Store};
 use telemetry::Stop;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,6 +27,8 @@ use crate::plaintext::files_with;
 use crate::straight::Straight;
 
 const ALL: &str = "ingress,dispatcher,auth,api";
+/// Gives a program another clock; in Debian's package `libfaketime`.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_rotated_under_load_and_nothing_is_lost() {
@@ -162,6 +164,56 @@ async fn a_data_key_is_destroyed_once_nothing_needs_it() {
     .await;
 }
 
+/// As when the watch of the keyring is late: the process that deletes a bucket has not heard that its key
+/// was followed by another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_key_that_was_made_a_moment_ago_is_destroyed_with_the_others() {
+    story(async |world: &World| {
+        let server = world.server("relay").start().await?;
+        let bucket = server.api()?.make_bucket("deploys", json!({})).await?;
+        let (code, said) = keys::beside(&server, &["renew", "--bucket", &bucket.id.to_string()]).await?;
+        assert!(code == Some(0) && said.contains(".2\n"), "{said}");
+        let masters = std::fs::read_to_string(server.data_dir().join("master.key"))?;
+        let (store, _not_driven) = open_alone(&server.nats()?, masters.parse()?).await?;
+        let (keyring, scope) = (keyring(&server.nats()?).await?, Scope::Bucket(bucket.id));
+        for epoch in [1, 2] {
+            value(&keyring, scope, epoch).await?;
+        }
+        store.keyring().destroy(scope).await?;
+        for epoch in [1, 2] {
+            assert_eq!(keyring.get(KeyName { scope, epoch }.to_string()).await?, None);
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_clock_is_ahead_destroys_no_data_key() {
+    if !Path::new(FAKETIME).exists() {
+        e2e::report::say("libfaketime is not installed; clocks that are ahead were not tried");
+        return;
+    }
+    story(async |world: &World| {
+        let mut server = world.server("relay").env("RELAY_LOG", "info,store=debug").start().await?;
+        let bucket = server.api()?.make_bucket("deploys", json!({})).await?;
+        let (code, said) = keys::beside(&server, &["renew", "--bucket", &bucket.id.to_string()]).await?;
+        assert!(code == Some(0) && said.contains(".2\n"), "{said}");
+        server.kill().await?;
+        let ahead = server.plan().env("LD_PRELOAD", FAKETIME).env("FAKETIME", "+30d");
+        server.set_plan(ahead.env("FAKETIME_DONT_FAKE_MONOTONIC", "1"));
+        server.start_again().await?;
+        until("the keys were looked through", async || {
+            let log = server.process().log()?;
+            Ok(holds(["the data keys need nothing", "the data keys were tended"].iter().any(|said| log.contains(said))))
+        })
+        .await?;
+        let keyring = keyring(&server.nats()?).await?;
+        value(&keyring, Scope::Bucket(bucket.id), 1).await.map(drop)
+    })
+    .await;
+}
+
 /// One sender that asks the other server where one does not take a webhook, as a load balancer does.
 struct Load {
     next: Arc<AtomicU64>,
@@ -261,6 +313,13 @@ async fn last_epoch(access: &Access, bucket: BucketId) -> Result<Option<u32>> {
 
 /// A process of the test's own around the same NATS.
 async fn open(access: &Access, masters: MasterKeys) -> Result<Store> {
+    let (store, driver) = open_alone(access, masters).await?;
+    tokio::spawn(async move { Box::pin(driver.run(&Stop::new())).await });
+    Ok(store)
+}
+
+/// One that hears of nothing while it is not driven.
+async fn open_alone(access: &Access, masters: MasterKeys) -> Result<(Store, Driver)> {
     let user = (access.user.clone(), access.password.clone().into());
     let options = store::Options {
         credentials: Some(user),
@@ -268,7 +327,5 @@ async fn open(access: &Access, masters: MasterKeys) -> Result<Store> {
         provision: false,
         ..store::Options::new(access.urls())
     };
-    let (store, driver) = Store::open(options, masters, &Stop::new(), |_| {}).await.context("given up")?;
-    tokio::spawn(async move { Box::pin(driver.run(&Stop::new())).await });
-    Ok(store)
+    Store::open(options, masters, &Stop::new(), |_| {}).await.context("given up")
 }

@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use model::{BucketId, UnixMs};
 use telemetry::Stop;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Epochs, KeyName, Scope};
 use crate::client::chain;
-use crate::{Error, Store};
+use crate::{Error, Store, get, layout};
 
 /// How often the keys are looked through.
 const TEND_EVERY: Duration = Duration::from_secs(3600);
+/// The wait before they are looked through again where that was not possible.
+const AGAIN_WAIT: Duration = Duration::from_secs(60);
 /// How much longer than events a key is kept: what was sealed by a process that had not heard of the
 /// new key yet, and clocks that differ.
 pub const KEEP_SLACK: Duration = Duration::from_secs(24 * 3600);
@@ -37,19 +39,35 @@ impl Store {
         self.keyring().loaded().await;
         self.directory().loaded().await;
         while !stop.is_given() {
-            match Box::pin(stop.or(self.tend(age_max, now()))).await {
+            let tended = async { self.tend(age_max, self.time_of_nats().await?).await };
+            let wait = match Box::pin(stop.or(tended)).await {
                 None => return,
-                Some(Ok(done)) if done == Tended::default() => {}
+                Some(Ok(done)) if done == Tended::default() => {
+                    debug!("the data keys need nothing");
+                    TEND_EVERY
+                }
                 Some(Ok(done)) => {
                     info!(made = done.made.len(), destroyed = done.destroyed.len(), "the data keys were tended");
+                    TEND_EVERY
                 }
-                Some(Err(error)) => warn!(error = chain(&error), "the data keys could not be tended; trying later"),
-            }
-            stop.or(tokio::time::sleep(TEND_EVERY)).await;
+                Some(Err(error)) => {
+                    warn!(error = chain(&error), "the data keys could not be tended; trying again");
+                    AGAIN_WAIT
+                }
+            };
+            stop.or(tokio::time::sleep(wait)).await;
         }
     }
 
-    /// Tends the keys of all buckets once.
+    /// Now, by NATS, as of the last canary that any process has published: a process whose own clock
+    /// is ahead would destroy keys that are needed.
+    async fn time_of_nats(&self) -> Result<UnixMs, Error> {
+        let what = "ask NATS for the time";
+        let last = get::last_on(&self.inner.context, layout::VOID, layout::VOID_SUBJECT.to_owned(), what).await?;
+        last.map(|canary| get::stored_at(&canary)).ok_or_else(|| Error::timed_out(what))
+    }
+
+    /// Tends the keys of all buckets once; `now` is the time by NATS, which dates keys.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; what is left is done the next time.
@@ -107,10 +125,6 @@ fn is_due(epochs: &Epochs, age_max: Option<Duration>, now: UnixMs) -> bool {
 fn unneeded(epochs: &Epochs, keep: Duration, now: UnixMs) -> Vec<u32> {
     let followed = epochs.iter().zip(epochs.values().skip(1));
     followed.filter(|(_, next)| next.since.plus(keep) <= now).map(|((epoch, _), _)| *epoch).collect()
-}
-
-fn now() -> UnixMs {
-    UnixMs::from(std::time::SystemTime::now())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crypto::key::MasterKeyId;
 use tracing::error;
 
-use super::{KeyName, Scope};
+use super::KeyName;
 use crate::Error;
 
 /// How many keys are named; of the others it is said how many they are.
@@ -68,11 +68,6 @@ impl Trouble {
         self.keys().len()
     }
 
-    /// The epochs of a scope whose keys cannot be unwrapped.
-    pub(super) fn epochs_of(&self, scope: Scope) -> Vec<u32> {
-        self.keys().keys().filter(|name| name.scope == scope).map(|name| name.epoch).collect()
-    }
-
     /// Forgets a key; returns whether it could not be unwrapped.
     pub(super) fn clear(&self, name: KeyName) -> bool {
         self.keys().remove(&name).is_some()
@@ -130,6 +125,7 @@ fn count(keys: usize) -> String {
 mod tests {
     use crypto::key::MasterKey;
 
+    use super::super::Scope;
     use super::*;
 
     fn unknown(master: MasterKeyId) -> Error {
