@@ -169,15 +169,18 @@ impl Directory {
         self.maps().has_unopened_inputs()
     }
 
-    /// The outputs of a bucket whose records this process could not open. Events are due to them all
-    /// the same, for when they can be read again.
-    pub fn unopened_outputs_of(&self, bucket: BucketId) -> Vec<OutputId> {
+    /// The outputs that an event of a bucket is due to now, in the order of their ids: those that are
+    /// not disabled, and those whose records this process could not open, for when they can be read
+    /// again.
+    pub fn due_outputs_of(&self, bucket: BucketId) -> Vec<OutputId> {
+        self.maps().due_outputs_of(bucket)
+    }
+
+    /// What `pick` makes of the outputs of a bucket that it wants, in no order.
+    pub fn pick_outputs_of<T>(&self, bucket: BucketId, pick: impl Fn(&Output) -> Option<T>) -> Vec<T> {
         let maps = self.maps();
-        let outputs = maps.unopened_of(bucket).filter_map(|key| match key {
-            Key::Output(_, id) => Some(*id),
-            _ => None,
-        });
-        outputs.collect()
+        let outputs = maps.outputs_of(bucket).filter_map(|id| maps.outputs.get(id));
+        outputs.filter_map(|output| pick(&output.record)).collect()
     }
 
     /// How many records this process could not open.

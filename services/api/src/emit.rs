@@ -47,11 +47,10 @@ pub(crate) async fn append(
 
 /// What stands beside the webhook in clear.
 fn meta(store: &Store, bucket: &Bucket, request: &Request) -> Meta {
-    let outputs = store.directory().outputs_of(bucket.id).into_iter().map(|output| output.record);
     Meta {
         method: if bucket.ephemeral { String::new() } else { request.method.clone() },
         body_bytes: request.body_bytes,
-        outputs: Some(outputs.filter(|output| !output.disabled).map(|output| output.id).collect()),
+        outputs: Some(store.directory().due_outputs_of(bucket.id)),
         keep_seconds: bucket.retention_seconds,
         ..Meta::default()
     }

@@ -122,13 +122,11 @@ fn span(event: EventId, row: &Row, first: Option<&TraceParent>) -> Span {
 }
 
 fn outputs(api: &Api, bucket: &Bucket, to: OutputId, was_withheld: bool) -> Result<Vec<OutputId>, Error> {
-    let all = api.directory().outputs_of(bucket.id);
+    let directory = api.directory();
     match to {
-        OutputId::NONE if was_withheld => {
-            Ok(all.iter().filter(|output| !output.record.disabled).map(|output| output.record.id).collect())
-        }
+        OutputId::NONE if was_withheld => Ok(directory.due_outputs_of(bucket.id)),
         OutputId::NONE => Ok(Vec::new()),
-        to if all.iter().any(|output| output.record.id == to) => Ok(vec![to]),
+        to if directory.output(to).is_some_and(|output| output.record.bucket == bucket.id) => Ok(vec![to]),
         _ => Err(Error::NotFound("output")),
     }
 }

@@ -15,10 +15,9 @@ pub(crate) struct Depths {
 }
 
 impl Depths {
-    /// Whether the queue of one of these outputs is full.
-    pub(crate) fn is_full<'a>(&self, presence: &Presence, outputs: impl Iterator<Item = &'a Output>) -> bool {
-        let mut limited = outputs.filter_map(|output| Some((output.id, limit(output)?))).peekable();
-        if limited.peek().is_none() {
+    /// Whether the queue of one of these outputs is full, whose limits these are.
+    pub(crate) fn is_full(&self, presence: &Presence, limits: &[(OutputId, u64)]) -> bool {
+        if limits.is_empty() {
             return false;
         }
         let said = *presence.changes().borrow();
@@ -26,15 +25,15 @@ impl Depths {
         if seen.0 != said {
             *seen = (said, waiting(presence));
         }
-        limited.any(|(output, limit)| seen.1.get(&output).is_some_and(|waiting| *waiting >= limit))
+        limits.iter().any(|(output, limit)| seen.1.get(output).is_some_and(|waiting| waiting >= limit))
     }
 }
 
-/// How many deliveries may wait for an output, if that is limited.
-fn limit(output: &Output) -> Option<u64> {
+/// An output and how many deliveries may wait for it, if that is limited.
+pub(crate) fn limit(output: &Output) -> Option<(OutputId, u64)> {
     let throttle = &output.throttle;
     let is_limited = throttle.enabled && throttle.max_queue_depth > 0 && !output.disabled;
-    is_limited.then(|| throttle.max_queue_depth.into())
+    is_limited.then(|| (output.id, throttle.max_queue_depth.into()))
 }
 
 /// The longest queue of each output: each of its groups has one.
@@ -61,7 +60,7 @@ mod tests {
         let new = Output::new(OutputId(nil), AccountId(nil), BucketId(nil), "o".into(), "http://a/".into(), UnixMs(0));
         let with = |enabled, max_queue_depth, disabled| {
             let throttle = Throttle { enabled, max_queue_depth, ..Throttle::default() };
-            limit(&Output { throttle, disabled, ..new.clone() })
+            limit(&Output { throttle, disabled, ..new.clone() }).map(|(_, limit)| limit)
         };
         assert_eq!(with(true, 5, false), Some(5));
         assert_eq!(with(false, 5, false), None);

@@ -42,8 +42,13 @@ impl Endpoint {
 
     /// Whether an input's id has its place in the path, be it one or not.
     pub(crate) fn is_by_id(&self) -> bool {
-        self.path.starts_with(PATH_PREFIX.as_bytes())
+        is_by_id(&self.path)
     }
+}
+
+/// Whether an input's id has its place in this path, be it one or not.
+pub(crate) fn is_by_id(path: &[u8]) -> bool {
+    path.starts_with(PATH_PREFIX.as_bytes())
 }
 
 fn input(text: &[u8]) -> Option<InputId> {

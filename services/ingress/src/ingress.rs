@@ -1,8 +1,8 @@
 //! One webhook from its first byte to its answer.
 
+mod call;
 mod settle;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -12,22 +12,21 @@ use http::header::HOST;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use model::record::{Answer, CallerAuth, Deduplicate, Input, SignaturePolicy};
-use model::request::{Chunks, Request as Webhook};
+use model::record::{Answer, CallerAuth, Input, SignaturePolicy};
 use model::{EventId, UnixMs};
 use store::Store;
 use store::event::{Meta, Target};
 use telemetry::{Stop, TraceParent, trace};
 use tokio::time::Instant;
-use tracing::{Span, debug};
+use tracing::debug;
 use uuid::{ContextV7, Timestamp, Uuid};
-use verify::{Head, Reason, Verdict, Verifier, Watch, delivery};
+use verify::{Head, Reason, Verdict, Verifier, Watch};
 
-use crate::body::{self, Whole};
+use crate::body;
 use crate::budget::Budget;
 use crate::callers::{Admission, Callers};
 use crate::capture::Captured;
-use crate::depths::Depths;
+use crate::depths::{self, Depths};
 use crate::doubts::Doubts;
 use crate::judgement::{self, Course};
 use crate::noted::Noted;
@@ -35,6 +34,7 @@ use crate::route::{self, Route, Wanted};
 use crate::trace as spans;
 use crate::waiting::{Place, Waiting};
 use crate::{BODY_BYTES_MAX, Config, RawHead, answer};
+use call::Call;
 
 /// Takes webhooks. Clones share everything.
 ///
@@ -60,18 +60,6 @@ struct Inner {
     depths: Depths,
     noted: Noted,
     doubts: Doubts,
-}
-
-/// A webhook on its way in.
-struct Call {
-    event: EventId,
-    route: Route,
-    /// The URL that its sender called.
-    url: String,
-    now: UnixMs,
-    webhook: Webhook,
-    verdict: Verdict,
-    span: Span,
 }
 
 impl Ingress {
@@ -205,11 +193,12 @@ impl Ingress {
         }
         let place = call.route.place.clone();
         let signature = place.as_ref().and_then(|place| place.input.signature.as_ref());
+        let url = signature.map(|_| call.url(self.inner.public_url.as_ref())).unwrap_or_default();
         let verifier = signature.map(Verifier::new);
         let verifier = verifier.as_ref().map(|made| made.as_ref().ok());
         let mut watch = verifier
             .flatten()
-            .map(|verifier| verifier.watch(&Head { request: &call.webhook, url: &call.url, now: call.now }));
+            .map(|verifier| verifier.watch(&Head { request: &call.webhook, url: &url, now: call.now }));
         let watched = body.map_frame(|frame| {
             if let (Some(watch), Some(data)) = (&mut watch, frame.data_ref()) {
                 watch.update(data);
@@ -235,32 +224,18 @@ impl Ingress {
             Some(_) => watch.map_or(Verdict::Failed(Reason::Unusable), Watch::finish),
         };
         let policy = signature.map_or(SignaturePolicy::Mark, |signature| signature.policy);
-        let course = judgement::course(verifier.flatten(), policy, call.verdict, &call.webhook, &call.url, call.now);
+        let course = judgement::course(verifier.flatten(), policy, call.verdict, &call.webhook, &url, call.now);
         self.follow(call, &course).await
     }
 
     /// What is known before the body comes.
     fn call(&self, captured: Captured, route: Route, peer: SocketAddr, tls: bool) -> Call {
-        let url = self.url(&captured, tls);
+        let path = captured.endpoint.path.clone();
         let webhook = captured.into_request(route.extra_path.clone(), peer, tls);
         let now = UnixMs::from(SystemTime::now());
         let event = self.next_id();
         let span = spans::root(event, route.target, &webhook);
-        Call { event, route, url, now, webhook, verdict: Verdict::None, span }
-    }
-
-    /// The URL that the sender called. A proxy may have ended TLS before us, and have called us by
-    /// another name: what is configured counts more than what we see.
-    fn url(&self, captured: &Captured, tls: bool) -> String {
-        let own = self.inner.public_url.as_ref();
-        let scheme = own.and_then(Uri::scheme_str).unwrap_or(if tls { "https" } else { "http" });
-        let by_id = own.and_then(Uri::authority).filter(|_| captured.endpoint.is_by_id());
-        let authority = by_id.map(http::uri::Authority::as_str).or(captured.host()).unwrap_or_default();
-        let path = String::from_utf8_lossy(&captured.endpoint.path);
-        match &captured.endpoint.query {
-            Some(query) => format!("{scheme}://{authority}{path}?{}", String::from_utf8_lossy(query)),
-            None => format!("{scheme}://{authority}{path}"),
-        }
+        Call { event, route, path, now, webhook, verdict: Verdict::None, span }
     }
 
     /// The answer to a caller whose webhook is not wanted, whatever its body is.
@@ -274,9 +249,8 @@ impl Ingress {
                 return Some(self.note(call, Verdict::Failed(Reason::Unauthenticated), refused).await);
             }
         }
-        let outputs = self.inner.store.directory().outputs_of(bucket.id);
-        let outputs = outputs.iter().map(|output| &*output.record);
-        self.inner.depths.is_full(self.inner.store.presence(), outputs).then(answer::too_many)
+        let limits = self.inner.store.directory().pick_outputs_of(bucket.id, depths::limit);
+        self.inner.depths.is_full(self.inner.store.presence(), &limits).then(answer::too_many)
     }
 
     /// The largest body that an input takes.
@@ -348,11 +322,7 @@ impl Ingress {
     fn meta(&self, call: &Call) -> Meta {
         let meta = Meta { body_bytes: call.webhook.body_bytes, verdict: call.verdict.code(), ..Meta::default() };
         let Some(place) = &call.route.place else { return meta };
-        let outputs = self.inner.store.directory().outputs_of(place.bucket.id).into_iter();
-        let outputs = outputs.filter(|output| !output.record.disabled).map(|output| output.record.id);
-        // What is due to an output that cannot be read now is delivered once it can.
-        let unopened = self.inner.store.directory().unopened_outputs_of(place.bucket.id);
-        let outputs = outputs.chain(unopened).collect::<BTreeSet<_>>().into_iter().collect();
+        let outputs = self.inner.store.directory().due_outputs_of(place.bucket.id);
         let method = if place.bucket.ephemeral { String::new() } else { call.webhook.method.clone() };
         Meta { method, outputs: Some(outputs), keep_seconds: place.bucket.retention_seconds, ..meta }
     }
@@ -370,35 +340,6 @@ impl Ingress {
 
     fn next_id(&self) -> EventId {
         EventId(Uuid::new_v7(Timestamp::now(&self.inner.ids)))
-    }
-}
-
-impl Call {
-    /// Puts in the body.
-    fn fill(&mut self, whole: Whole) {
-        match whole {
-            Whole::Inline(bytes) => {
-                self.webhook.body_bytes = bytes.len() as u64;
-                self.webhook.body = bytes;
-            }
-            Whole::Pieces { sequences, bytes } => {
-                self.webhook.body_bytes = bytes;
-                self.webhook.chunks = Some(Chunks { sequences });
-            }
-        }
-    }
-
-    /// What its sender calls it, if the owner wants second tries to be folded. One that is only let
-    /// through with its verdict beside it must not take the place of the sender's own.
-    fn delivery(&self) -> Option<String> {
-        let input = &self.route.place.as_ref()?.input;
-        match input.deduplicate.as_ref().filter(|_| !self.verdict.is_failed())? {
-            Deduplicate::Header(name) => delivery::header(name, &self.webhook),
-            Deduplicate::Provider => {
-                let provider = input.signature.as_ref().and_then(|signature| signature.provider.parse().ok());
-                delivery::id(provider, &self.webhook)
-            }
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The records in memory, and the indices over them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,6 +174,17 @@ impl Maps {
 
     pub(super) fn outputs_of(&self, bucket: BucketId) -> impl Iterator<Item = &OutputId> {
         self.outputs_by_bucket.get(&bucket).into_iter().flatten()
+    }
+
+    /// The outputs of a bucket that are not disabled, and those that could not be opened.
+    pub(super) fn due_outputs_of(&self, bucket: BucketId) -> Vec<OutputId> {
+        let is_enabled = |id: &&OutputId| self.outputs.get(id).is_some_and(|output| !output.record.disabled);
+        let unopened = self.unopened_of(bucket).filter_map(|key| match key {
+            Key::Output(_, id) => Some(*id),
+            _ => None,
+        });
+        let due: BTreeSet<_> = self.outputs_of(bucket).filter(is_enabled).copied().chain(unopened).collect();
+        due.into_iter().collect()
     }
 }
 

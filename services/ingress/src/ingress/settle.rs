@@ -8,7 +8,8 @@ use http_body_util::Full;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{Call, Ingress};
+use super::Ingress;
+use super::call::Call;
 use crate::answer;
 use crate::doubts::{Doubt, LOOK_MAX};
 use crate::route::{Route, Wanted};

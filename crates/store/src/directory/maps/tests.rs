@@ -64,3 +64,24 @@ fn a_domain_that_went_does_not_take_its_successor_along() {
     maps.remove(&Key::Domain(DomainId(id(6))));
     assert_eq!(at(&maps, HOST), None);
 }
+
+#[test]
+fn an_event_is_due_to_enabled_outputs_and_to_those_that_cannot_be_read() {
+    let (account, bucket) = (AccountId(id(1)), BucketId(id(2)));
+    let mut maps = Maps::default();
+    let mut put = |n, disabled| {
+        let new = Output::new(OutputId(id(n)), account, bucket, "out".into(), "http://a/".into(), UnixMs(0));
+        let json = serde_json::to_vec(&Output { disabled, ..new }).unwrap();
+        maps.put(&Key::Output(bucket, OutputId(id(n))), &json, Revision(1)).unwrap();
+    };
+    for (n, disabled) in [(5, false), (4, true), (3, false), (6, true)] {
+        put(n, disabled);
+    }
+    // One that was known before, and one that never was.
+    for n in [6, 7] {
+        maps.note_unopened(&Key::Output(bucket, OutputId(id(n))));
+    }
+    maps.note_unopened(&Key::Bucket(bucket));
+    assert_eq!(maps.due_outputs_of(bucket), [3, 5, 6, 7].map(|n| OutputId(id(n))));
+    assert!(maps.due_outputs_of(BucketId(id(9))).is_empty());
+}
