@@ -67,6 +67,11 @@ impl Header {
 }
 
 impl Request {
+    /// Its size as it is stored, before it is sealed, in bytes.
+    pub fn stored_bytes(&self) -> usize {
+        prost::Message::encoded_len(self)
+    }
+
     /// The value of the first header line of that name.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|h| h.is(name)).map(|h| &h.value[..])

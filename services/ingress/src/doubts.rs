@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use model::request::Request;
 use telemetry::Stop;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
@@ -12,8 +13,8 @@ use crate::budget::{Budget, Share};
 
 /// The most bytes that are held. What finds no room is settled before it is answered.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
-/// What is reckoned for a webhook beside its body.
-const HEAD_BYTES: usize = 8 * 1024;
+/// What is reckoned for a webhook beside its bytes: where its header lines lie, its task and its span.
+const BESIDE_BYTES: usize = 8 * 1024;
 /// How often is looked: by all at once, so that NATS is asked once for all of them, and not right
 /// after an answer, where it would slow the next one.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -38,12 +39,15 @@ impl Doubts {
         Self { held: TaskTracker::new(), budget: Budget::new(BYTES_MAX), since: Instant::now() }
     }
 
-    /// Room for a webhook with a body of so many bytes; none when too much is held, or this process
-    /// is about to stop.
-    pub(crate) fn hold(&self, body_bytes: usize) -> Option<Doubt> {
+    /// Room for a webhook; none when its body is not in memory, too much is held, or this process is
+    /// about to stop.
+    pub(crate) fn hold(&self, webhook: &Request) -> Option<Doubt> {
+        if webhook.chunks.is_some() {
+            return None;
+        }
         let held = self.held.token();
         let mut share = self.budget.share();
-        share.hold(HEAD_BYTES + body_bytes).ok()?;
+        share.hold(BESIDE_BYTES + webhook.stored_bytes()).ok()?;
         // Asked last: who holds a token before is waited for.
         (!self.is_closing()).then_some(Doubt { _held: held, _share: share })
     }
@@ -69,27 +73,41 @@ impl Doubts {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use model::request::{Chunks, Header};
+
     use super::*;
 
     #[test]
-    fn no_more_is_held_than_there_is_room_for() {
-        let doubts = Doubts::new();
-        let held: Vec<_> = std::iter::from_fn(|| doubts.hold(HEAD_BYTES)).collect();
-        assert_eq!(held.len(), BYTES_MAX / (2 * HEAD_BYTES));
-        drop(held);
-        assert!(doubts.hold(BYTES_MAX - HEAD_BYTES).is_some());
-        assert!(doubts.hold(BYTES_MAX).is_none());
+    fn no_more_is_held_than_there_is_room_for_be_it_head_or_body() {
+        let large = Bytes::from(vec![b'x'; 60 * 1024]);
+        let header = Header { name: "x".into(), value: large.clone() };
+        for webhook in [
+            Request { body: large, ..Request::default() },
+            Request { headers: vec![header], ..Request::default() },
+            Request::default(),
+        ] {
+            let doubts = Doubts::new();
+            let held: Vec<_> = std::iter::from_fn(|| doubts.hold(&webhook)).collect();
+            let each = (BESIDE_BYTES + webhook.stored_bytes()).next_multiple_of(4 * 1024);
+            assert_eq!(held.len(), BYTES_MAX / each);
+            drop(held);
+            assert!(doubts.hold(&webhook).is_some());
+        }
+        let too_large = Request { body: vec![0; BYTES_MAX].into(), ..Request::default() };
+        let in_pieces = Request { chunks: Some(Chunks::default()), ..Request::default() };
+        assert!([too_large, in_pieces].iter().all(|webhook| Doubts::new().hold(webhook).is_none()));
     }
 
     #[tokio::test]
     async fn what_is_held_is_waited_for_and_nothing_more_is() {
         let (doubts, stop) = (Doubts::new(), Stop::new());
-        let held = doubts.hold(0).unwrap();
+        let held = doubts.hold(&Request::default()).unwrap();
         stop.give();
         let ended = doubts.run(&stop);
         tokio::pin!(ended);
         assert!(tokio::time::timeout(Duration::ZERO, &mut ended).await.is_err());
-        assert!(doubts.hold(0).is_none());
+        assert!(doubts.hold(&Request::default()).is_none());
         drop(held);
         ended.await;
     }

@@ -159,8 +159,7 @@ impl Ingress {
         // Its input may have been made a moment ago. That is found out when it was answered, so that
         // the time of the answer does not tell what there is.
         let is_doubtful = may_be_new && response.status() == StatusCode::OK;
-        let body_bytes = call.webhook.chunks.is_none().then_some(call.webhook.body.len());
-        let doubt = body_bytes.filter(|_| is_doubtful).and_then(|bytes| self.inner.doubts.hold(bytes));
+        let doubt = is_doubtful.then(|| self.inner.doubts.hold(&call.webhook)).flatten();
         if is_doubtful && doubt.is_none() {
             response = match directory.catch_up().await {
                 Ok(()) => self.receive_again(&mut call, &wanted, version, peer).await.unwrap_or(response),
