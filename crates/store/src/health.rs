@@ -55,8 +55,6 @@ pub(crate) struct Provisioned {
 /// What is looked at now and then.
 #[derive(Clone, Debug, Default)]
 struct Looked {
-    /// Since when the directory in memory has lacked something that NATS has.
-    behind_since: Option<Instant>,
     /// What is nearly used up.
     quota: Option<String>,
     /// The streams that lack a copy.
@@ -108,7 +106,7 @@ impl Health {
         let mut checks = vec![
             self.keys(),
             Check::failing("nats", unless(connected, "not connected")),
-            Check::failing("directory", self.directory_problem(&looked)),
+            Check::failing("directory", self.directory_problem()),
             Check::failing("canary", unless(recent, "no write was acknowledged in the last 15 s")),
             // Others go on.
             Check::warning("writes", self.publisher.counts().stuck().map(stuck)),
@@ -120,23 +118,16 @@ impl Health {
         checks
     }
 
-    fn directory_problem(&self, looked: &Looked) -> Option<String> {
+    fn directory_problem(&self) -> Option<String> {
         if !self.directory.is_loaded() {
             return Some("not loaded yet".to_owned());
         }
-        let behind = looked.behind_since.map(|since| since.elapsed()).filter(|behind| *behind > BEHIND_MAX);
+        let behind = self.directory.behind_for().filter(|behind| *behind > BEHIND_MAX);
         behind.map(|behind| format!("what is in memory is {} s behind NATS", behind.as_secs()))
     }
 
-    /// Looks at what changes slowly.
-    async fn look(&self) {
-        // That NATS does not answer shows in the other checks.
-        if let Ok(last) = self.directory.last_revision().await {
-            let is_behind = self.directory.is_behind(last);
-            let mut looked = self.looked();
-            looked.behind_since = is_behind.then(|| looked.behind_since.unwrap_or_else(Instant::now));
-        }
-        let Some(Provisioned { context, streams }) = &self.provisioned else { return };
+    /// Looks at what changes slowly, as far as this role may.
+    async fn look(&self, Provisioned { context, streams }: &Provisioned) {
         let copies = self.looked().copies.clone();
         let copies = copies.looked(context, streams).await;
         self.looked().copies = copies;
@@ -170,12 +161,13 @@ impl Health {
     /// Publishes the canary until told to stop.
     pub(crate) async fn run(&self, stop: &Stop) {
         let looks = async {
+            let Some(provisioned) = &self.provisioned else { return };
             loop {
-                self.look().await;
+                self.look(provisioned).await;
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        tokio::join!(self.publish_canaries(stop), stop.or::<()>(looks));
+        tokio::join!(self.publish_canaries(stop), stop.or(looks));
     }
 
     async fn publish_canaries(&self, stop: &Stop) {

@@ -2,11 +2,12 @@
 //! while it hears of none.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use telemetry::Stop;
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::Directory;
@@ -27,6 +28,10 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Questions {
     begun: AtomicU64,
     last: Mutex<Answered>,
+    /// The highest revision that was answered.
+    told: AtomicU64,
+    /// Since when memory has lacked something that was told of.
+    behind_since: std::sync::Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -54,7 +59,25 @@ impl Directory {
             if let Some(Err(error)) = stop.or(self.catch_up()).await {
                 debug!(%error, "the directory may be behind");
             }
+            self.note_lag();
         }
+    }
+
+    /// For how long memory has lacked something that NATS has, as far as was asked; nothing while it
+    /// lacks nothing.
+    pub(crate) fn behind_for(&self) -> Option<Duration> {
+        self.behind_since().map(|since| since.elapsed())
+    }
+
+    fn note_lag(&self) {
+        let told = self.inner.questions.told.load(Ordering::SeqCst);
+        let is_behind = self.inner.seen.borrow().is_none_or(|seen| seen < told);
+        let mut since = self.behind_since();
+        *since = is_behind.then(|| since.unwrap_or_else(Instant::now));
+    }
+
+    fn behind_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.inner.questions.behind_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until memory has this revision, so that a writer reads its own write.
@@ -80,6 +103,7 @@ impl Directory {
         if last.number <= begun {
             let number = questions.begun.fetch_add(1, Ordering::SeqCst) + 1;
             *last = Answered { revision: self.last_revision().await?, number };
+            questions.told.fetch_max(last.revision, Ordering::SeqCst);
         }
         Ok(last.revision)
     }

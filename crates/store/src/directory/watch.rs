@@ -64,13 +64,8 @@ impl Directory {
         }
     }
 
-    /// Whether something has changed up to this revision that is not in memory.
-    pub(crate) fn is_behind(&self, last: u64) -> bool {
-        self.inner.seen.borrow().is_none_or(|seen| seen < last)
-    }
-
     /// The revision of the last change.
-    pub(crate) async fn last_revision(&self) -> Result<u64, Error> {
+    pub(super) async fn last_revision(&self) -> Result<u64, Error> {
         let info = self.inner.kv.stream.get_info().await.map_err(|e| Error::unavailable("read the directory", e))?;
         Ok(info.state.last_sequence)
     }
