@@ -150,10 +150,7 @@ impl Maps {
             Key::Signer(id) => drop(self.signers.remove(id)),
             Key::Domain(id) => {
                 if let Some(domain) = self.domains.remove(id) {
-                    // The name may be another's by now.
-                    if self.domains_by_name.get(&domain.record.domain) == Some(id) {
-                        self.domains_by_name.remove(&domain.record.domain);
-                    }
+                    self.forget_domain(*id, &domain.record.domain);
                 }
             }
             Key::Integration(id) => drop(self.integrations.remove(id)),
@@ -189,6 +186,19 @@ impl Maps {
 }
 
 impl Maps {
+    /// Takes a domain that is gone out of the index. The name may be another's by now, and may have been
+    /// another's all along: of two that took it at the same moment one gave way.
+    fn forget_domain(&mut self, id: DomainId, name: &str) {
+        if self.domains_by_name.get(name) != Some(&id) {
+            return;
+        }
+        let other = self.domains.iter().find(|(_, domain)| domain.record.domain == name);
+        match other.map(|(other, _)| *other) {
+            Some(other) => drop(self.domains_by_name.insert(name.to_owned(), other)),
+            None => drop(self.domains_by_name.remove(name)),
+        }
+    }
+
     /// Takes an input out of the index of the host name that it had.
     fn forget_host(&mut self, id: &InputId) {
         if let Some(input) = self.inputs.get(id) {

@@ -65,6 +65,18 @@ fn a_domain_that_went_does_not_take_its_successor_along() {
     assert_eq!(at(&maps, HOST), None);
 }
 
+/// Of two that take a name at the same moment the later one gives way.
+#[test]
+fn a_domain_that_gave_way_leaves_the_name_to_the_other() {
+    let mut maps = Maps::default();
+    for n in [5, 6] {
+        put_domain(&mut maps, n, HOST);
+    }
+    put_domain(&mut maps, 7, "other.example.com");
+    maps.remove(&Key::Domain(DomainId(id(6))));
+    assert_eq!(maps.at_host(HOST).map(|(domain, _)| domain.record.id), Some(DomainId(id(5))));
+}
+
 #[test]
 fn an_event_is_due_to_enabled_outputs_and_to_those_that_cannot_be_read() {
     let (account, bucket) = (AccountId(id(1)), BucketId(id(2)));
