@@ -66,6 +66,9 @@ pub enum DialError {
         #[source]
         source: TunnelError,
     },
+    /// What came back is not TLS.
+    #[error("{0} does not speak TLS; say http:// if it is not meant to")]
+    NotTls(String),
     /// No TLS.
     #[error("cannot speak TLS with {host}")]
     Tls {
@@ -142,7 +145,10 @@ impl Server {
             Some(proxy) => self.tunnel(proxy).await?,
         };
         let secured = tls.connect(host, !self.trust.any_certificate, stream).await;
-        let stream = secured.map_err(|source| DialError::Tls { host: host.clone(), source })?;
+        let stream = secured.map_err(|source| match source.is_plaintext() {
+            true => DialError::NotTls(self.url.authority.clone()),
+            false => DialError::Tls { host: host.clone(), source },
+        })?;
         Ok(Stream::Tls(Box::new(stream)))
     }
 

@@ -60,6 +60,9 @@ pub enum Error {
     /// The connection ended, or what came back is not HTTP.
     #[error("{0}: the server gave no answer")]
     NoAnswer(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What came back without TLS is not HTTP.
+    #[error("{0}: the answer is not HTTP; say https:// if the server speaks TLS")]
+    NotHttp(String),
     /// It took too long.
     #[error("{0}: no answer within {seconds} s", seconds = CALL_TIME_MAX.as_secs())]
     TimedOut(String),
@@ -83,7 +86,7 @@ impl Error {
     pub(super) fn is_final(&self) -> bool {
         match self {
             Self::Answer { status, .. } => status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS,
-            Self::Dial(_) | Self::NoAnswer(..) | Self::TimedOut(_) | Self::Unreadable(..) => false,
+            Self::Dial(_) | Self::NoAnswer(..) | Self::NotHttp(_) | Self::TimedOut(_) | Self::Unreadable(..) => false,
         }
     }
 }
@@ -158,7 +161,11 @@ impl Client {
         let stream = self.server.dial(&self.tls).await?;
         let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|err| no_answer(err.into()))?;
         let driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(driver.await) }));
-        let response = sender.send_request(request).await.map_err(|err| no_answer(err.into()))?;
+        let response =
+            sender.send_request(request).await.map_err(|err| match err.is_parse() && !self.server.tls() {
+                true => Error::NotHttp(call.name()),
+                false => no_answer(err.into()),
+            })?;
         Ok(Answering { response, _driver: driver })
     }
 

@@ -66,7 +66,7 @@ impl OpenError {
     pub(super) fn may_be_the_transport(&self) -> bool {
         match self {
             Self::Transport(_) | Self::TimedOut | Self::Closed | Self::WebSocket(_) => true,
-            Self::Dial(DialError::Tls { source: tls::Error::Handshake(_), .. }) => true,
+            Self::Dial(DialError::Tls { source: tls::Error::Handshake(_), .. } | DialError::NotTls(_)) => true,
             // A status that the server sent comes with the headers of its answer. A connection that is
             // closed in our face is now this, now that, as it happens to be noticed.
             Self::Status(status) if status.metadata().is_empty() => matches!(

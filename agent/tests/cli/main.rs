@@ -9,6 +9,8 @@ mod output;
 mod replay;
 mod wait_for;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use server::{Server, fails, relay, run, stdout};
@@ -64,6 +66,26 @@ fn failures_have_their_codes_and_one_line() {
     fails(&away, 1, "cannot reach 127.0.0.1:1: connection refused");
     let afar = relay(home.path(), "http://192.0.2.1").args(["bucket", "ls"]).output().unwrap();
     fails(&afar, 1, "speaks no TLS");
+}
+
+#[test]
+fn a_wrong_scheme_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    // The alert is what a server with TLS answers plaintext with (RFC 8446, 6.2).
+    for (scheme, answer, says) in [
+        ("https", &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "does not speak TLS; say http://"),
+        ("http", &[21, 3, 3, 0, 2, 2, 70], "say https:// if the server speaks TLS"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0);
+            stream.write_all(answer).unwrap();
+        });
+        fails(&relay(home.path(), &url).args(["bucket", "ls"]).output().unwrap(), 1, says);
+        answering.join().unwrap();
+    }
 }
 
 #[test]

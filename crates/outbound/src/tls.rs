@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, InvalidMessage, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -31,6 +31,15 @@ pub enum Error {
     /// The handshake failed; an unknown or wrong certificate shows here.
     #[error("TLS handshake failed")]
     Handshake(#[source] std::io::Error),
+}
+
+impl Error {
+    /// Whether the other side has answered without TLS.
+    pub fn is_plaintext(&self) -> bool {
+        let Self::Handshake(err) = self else { return false };
+        let cause = err.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+        matches!(cause, Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+    }
 }
 
 impl Tls {
