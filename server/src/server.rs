@@ -313,6 +313,11 @@ fn announce(url: &str, first: &First, durability: Option<Durability>) -> anyhow:
     let mut text = format!("relay-server {} listens at {url}\n", env!("CARGO_PKG_VERSION"));
     match first {
         First::Given => text.push_str("  admin       as given\n"),
+        First::Earlier(path) if !path.exists() => {
+            text.push_str(
+                "  admin       made earlier, and not kept here; --admin-key and --admin-secret give another\n",
+            );
+        }
         First::Earlier(path) => text.push_str(&format!("  admin       made earlier, see {}\n", path.display())),
         First::Made(path, made) => text.push_str(&format!(
             "  admin       made just now, kept in {}\n  key         {}\n  secret      {}\n",

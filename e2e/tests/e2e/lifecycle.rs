@@ -93,6 +93,17 @@ async fn the_first_token_is_in_a_file_of_its_owners_alone() {
         server.start_again().await?;
         assert_eq!(Token::of_admin_file(&file)?, token, "it stays the same");
         server.api()?.call("GET", "/v1/buckets", &Value::Null, 200).await?;
+
+        fs::remove_file(&file)?;
+        server.kill().await?;
+        server.launch_again_with("RELAY_TEST", "x")?;
+        server.process_mut().says("  admin       made earlier, and not kept here").await?;
+        server.kill().await?;
+        let secret = uuid::Uuid::new_v4().simple().to_string();
+        server.set_plan(server.plan().env("RELAY_ADMIN_SECRET", &secret));
+        server.launch_again_with("RELAY_ADMIN_KEY", &uuid::Uuid::new_v4().to_string())?;
+        server.until_serving().await?;
+        server.api()?.call("GET", "/v1/buckets", &Value::Null, 200).await?;
         Ok(())
     })
     .await;
