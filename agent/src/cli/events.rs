@@ -61,7 +61,17 @@ pub(super) async fn run(global: &Global, args: Args, out: &mut Out) -> Result<()
     let mut left = if args.limit == 0 { usize::MAX } else { args.limit };
     while left > 0 {
         // What is handed out counts as sent: no more is asked for than is shown.
-        let page: EventPage = rest.get(&format!("/v1/events?{query}&limit={}", PAGE.min(left))).await?;
+        let taken = rest.get(&format!("/v1/events?{query}&limit={}", PAGE.min(left))).await;
+        let page: EventPage = match taken {
+            Ok(page) => page,
+            // A server that is started again is no end.
+            Err(err) if args.follow && !err.is_final() => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "no events can be taken, trying again");
+                tokio::time::sleep(POLL_EVERY).await;
+                continue;
+            }
+            Err(err) => return Err(err.into()),
+        };
         left = left.saturating_sub(page.logs.len());
         for log in &page.logs {
             show(log, &names, args.body, out)?;

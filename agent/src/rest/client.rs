@@ -83,7 +83,7 @@ pub enum Error {
 
 impl Error {
     /// Whether the server has refused the call itself, so that trying again does not help.
-    pub(super) fn is_final(&self) -> bool {
+    pub fn is_final(&self) -> bool {
         match self {
             Self::Answer { status, .. } => status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS,
             Self::Dial(_) | Self::NoAnswer(..) | Self::NotHttp(_) | Self::TimedOut(_) | Self::Unreadable(..) => false,

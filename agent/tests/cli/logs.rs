@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::server::{Server, fails, relay, run, stdout};
 
@@ -64,6 +65,23 @@ fn events_are_drained_and_not_one_more_is_asked_for() {
     assert!(text.contains("POST   /") && text.contains("3 bytes  e-1\none\n"), "{text}");
     let asked = ["GET /v1/events?bucket=b-1&limit=2 ", "GET /v1/events?bucket=b-1&limit=1 "];
     assert_eq!(server.calls()[1..], asked);
+}
+
+#[test]
+fn events_go_on_when_a_server_that_was_away_is_back() {
+    let polls = AtomicU32::new(0);
+    let server = Server::start(move |call| match call.starts_with("GET /v1/buckets") {
+        true => (200, BUCKETS),
+        false if polls.fetch_add(1, Ordering::Relaxed) == 0 => (503, "the server is starting"),
+        false => (200, r#"{"logs":[{"id":"l-1","method":"POST"}]}"#),
+    });
+    let followed = run(&server, &["events", "-b", "demo", "--follow", "-n", "1"]);
+    assert!(stdout(&followed).contains("l-1") && followed.status.success(), "{followed:?}");
+    let refusing = Server::start(|call| match call.starts_with("GET /v1/buckets") {
+        true => (200, BUCKETS),
+        false => (401, "no longer"),
+    });
+    fails(&run(&refusing, &["events", "-b", "demo", "--follow"]), 3, "no longer");
 }
 
 #[test]
