@@ -312,7 +312,7 @@ async fn last_epoch(access: &Access, bucket: BucketId) -> Result<Option<u32>> {
 }
 
 /// A process of the test's own around the same NATS.
-async fn open(access: &Access, masters: MasterKeys) -> Result<Store> {
+pub(crate) async fn open(access: &Access, masters: MasterKeys) -> Result<Store> {
     let (store, driver) = open_alone(access, masters).await?;
     tokio::spawn(async move { Box::pin(driver.run(&Stop::new())).await });
     Ok(store)

@@ -5,10 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use e2e::{Arrival, Reply, World, story};
+use model::EventId;
 use model::fact::{Ending, Fact};
 use model::reason::Reason;
+use model::request::Request;
 use serde_json::{Value, json};
+use store::event::{Meta, Target};
+use uuid::{NoContext, Timestamp, Uuid};
 
+use crate::keys;
 use crate::straight::Straight;
 
 /// An answer with this status that asks to be left alone for so many seconds.
@@ -92,6 +97,44 @@ async fn what_is_parked_survives_the_server_and_arrives_when_it_is_due() {
         let arrivals = straight.destination.arrivals();
         assert_eq!(numbers(&arrivals), [1, 2, 1]);
         assert_eq!(arrivals[2].attempt(), Some(2));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_parked_does_not_expire_because_the_clock_of_its_ingress_was_behind() {
+    let durability = json!({"enabled": true, "schedule": "custom", "custom_delays": [600_000_000_000_u64]});
+    story(async |world: &World| {
+        let mut straight = Straight::with(world, json!({}), json!({"durability": durability})).await?;
+        straight.destination.replies(|_| Reply::Status(500));
+        let masters = std::fs::read_to_string(straight.server.data_dir().join("master.key"))?;
+        let store = keys::open(&straight.server.nats()?, masters.parse()?).await?;
+        store.directory().loaded().await;
+        // As an ingress whose clock is a day behind would take it.
+        let then = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() - 24 * 3600;
+        let event = EventId(Uuid::new_v7(Timestamp::from_unix(NoContext, then, 0)));
+        let to = Target::Bucket { bucket: straight.bucket.id, ephemeral: false };
+        let meta = Meta { outputs: Some(vec![straight.output]), ..Meta::default() };
+        let webhook = Request { method: "POST".into(), ..Request::default() };
+        store.events().append(to, event, straight.bucket.input, &meta, &webhook).await?;
+        straight.destination.receives(1).await?;
+        e2e::wait::until("the failure is in the log", async || {
+            Ok(e2e::wait::holds(!straight.log.facts(straight.bucket.id).await?.is_empty()))
+        })
+        .await?;
+        straight.agent.kill().await?;
+        // Then who looks after cursors without agents alone knows of it.
+        straight.server.kill().await?;
+        straight.server.start_again().await?;
+        e2e::wait::until("it waits", async || {
+            let groups = straight.api.call("GET", "/v1/groups", &Value::Null, 200).await?;
+            Ok(e2e::wait::holds(groups[0]["sessions"] == 0 && groups[0]["waiting"] == 1))
+        })
+        .await?;
+        let log = straight.server.log().await?;
+        let endings = log.endings(straight.bucket.id, straight.output).await?;
+        assert!(endings.is_empty(), "{endings:?}");
         Ok(())
     })
     .await;

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use model::fact::{Ending, Fact};
+use model::progress::Again;
 use model::record::Group;
 use model::{BucketId, EventId, GroupId, UnixMs, retry};
 use store::cursor::{Cursor, Receipt};
@@ -142,8 +143,9 @@ impl Round {
         // What is parked was acknowledged, and comes from nowhere but the facts.
         let (mut parked, now) = (Vec::new(), clock::of_log(hub));
         let given_out: HashSet<_> = self.young.iter().map(|(event, _)| *event).collect();
-        for (event, _) in cursor.again() {
-            let until = event.received_at().plus(self.span);
+        let all: Vec<_> = cursor.again().collect();
+        for (event, again) in all {
+            let until = self.parked_until(hub, cursor.key(), event, again, now).await?;
             match now > until {
                 true if !self.expired.contains(&event) => parked.push(event),
                 true => {}
@@ -157,6 +159,22 @@ impl Round {
             self.end(hub, cursor, events).await?;
         }
         Ok(())
+    }
+
+    /// When a delivery that is parked becomes too old. What is so by the time in its event's id, which is
+    /// that of the clock of an ingress, is looked up in the log.
+    async fn parked_until(
+        &self,
+        hub: &Hub,
+        key: &CursorKey,
+        event: EventId,
+        again: Again,
+        now: UnixMs,
+    ) -> Result<UnixMs, store::Error> {
+        let by_id = event.received_at().plus(self.span);
+        let Some(place) = again.place.filter(|_| now > by_id) else { return Ok(by_id) };
+        let stored = hub.store().events().at(key.bucket, key.ephemeral, place).await?;
+        Ok(stored.filter(|stored| stored.event == event).map_or(by_id, |stored| stored.stored_at.plus(self.span)))
     }
 
     /// Looks at the events that are there now; returns whether there may be more that are too old.
