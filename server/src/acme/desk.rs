@@ -1,6 +1,5 @@
 //! Decides what is ordered, and when. Every copy looks; the one that has the desk orders.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -45,14 +44,14 @@ impl Desk {
     pub async fn run(&self, stop: &Stop) {
         let directory = self.store.directory();
         let mut changes = directory.changes();
-        let mut gone = HashSet::new();
         if stop.or(directory.loaded()).await.is_none() {
             return;
         }
         while !stop.is_given() {
-            let wanted = self.config.wanted(directory);
-            gone = self.forget(&wanted, &gone).await;
-            match self.order_next(wanted, stop).await {
+            if let Err(error) = self.forget_gone().await {
+                tracing::warn!(%error, "the certificates of domains that are gone could not be removed; trying again");
+            }
+            match self.order_next(self.config.wanted(directory), stop).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "certificates cannot be looked after now; trying again"),
@@ -61,25 +60,22 @@ impl Desk {
         }
     }
 
-    /// Forgets the certificates of domains that are gone, once they were `gone` at the last look too:
-    /// another process may know of a new domain before this one does. Returns what is gone now.
-    async fn forget(&self, wanted: &[Wanted], gone: &HashSet<DomainId>) -> HashSet<DomainId> {
-        let wanted: HashSet<DomainId> = wanted.iter().map(|one| one.domain).collect();
-        let mut left = HashSet::new();
+    /// Forgets the certificates of domains that are gone. Another process may know of a new domain before
+    /// this one does: the directory is brought up to date before one is taken for gone.
+    async fn forget_gone(&self) -> Result<(), Error> {
+        let directory = self.store.directory();
         // Names of relays have ids that are made of them; another process may want those.
         let is_of_account = |domain: &DomainId| domain.0.get_version_num() == 4;
-        for domain in self.shelf.domains().into_iter().filter(is_of_account) {
-            if wanted.contains(&domain) {
-                continue;
-            }
-            if !gone.contains(&domain) {
-                left.insert(domain);
-            } else if let Err(error) = self.store.certificates().forget(domain).await {
-                tracing::warn!(%domain, %error, "the certificate of a domain that is gone could not be removed");
-                left.insert(domain);
-            }
+        let is_gone = |domain: &DomainId| is_of_account(domain) && directory.domain(*domain).is_none();
+        let gone: Vec<_> = self.shelf.domains().into_iter().filter(is_gone).collect();
+        if gone.is_empty() {
+            return Ok(());
         }
-        left
+        directory.catch_up().await?;
+        for domain in gone.into_iter().filter(is_gone) {
+            self.store.certificates().forget(domain).await?;
+        }
+        Ok(())
     }
 
     /// Places the order that waits longest, if one may be placed; returns whether one was.
