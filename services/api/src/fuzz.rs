@@ -105,26 +105,9 @@ fn cron_(input: &[u8]) {
     if Schedule::parse(schedule, timezone).is_err() {
         return;
     }
-    let cron = record::Cron {
-        id: CronId(Uuid::nil()),
-        account: AccountId(Uuid::nil()),
-        bucket: BucketId(Uuid::nil()),
-        name: String::new(),
-        enabled: true,
-        recurring: true,
-        schedule: schedule.to_owned(),
-        timezone: timezone.to_owned(),
-        method: "POST".to_owned(),
-        payload: String::new(),
-        headers: Vec::new(),
-        destination: String::new(),
-        starts_at: None,
-        ends_at: None,
-        last_run: None,
-        counts_from: None,
-        created_at: at,
-        updated_at: at,
-    };
+    let (id, nobody, nothing) = (Uuid::nil(), AccountId(Uuid::nil()), String::new);
+    let new = record::Cron::new(CronId(id), nobody, BucketId(id), nothing(), schedule.to_owned(), nothing(), at);
+    let cron = record::Cron { timezone: timezone.to_owned(), ..new };
     let Some(next) = schedule::next_run(&cron) else { return };
     assert!(next > at, "{next:?} is not after {at:?}");
     let later = UnixMs(next.0.saturating_add(1_000_000));

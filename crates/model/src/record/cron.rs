@@ -56,3 +56,37 @@ pub struct Cron {
     /// When it was last changed.
     pub updated_at: UnixMs,
 }
+
+impl Cron {
+    /// One that runs for good from now on, by `POST` and without a body.
+    pub fn new(
+        id: CronId,
+        account: AccountId,
+        bucket: BucketId,
+        name: String,
+        schedule: String,
+        destination: String,
+        now: UnixMs,
+    ) -> Self {
+        Self {
+            id,
+            account,
+            bucket,
+            name,
+            enabled: true,
+            recurring: true,
+            schedule,
+            timezone: String::new(),
+            method: "POST".to_owned(),
+            payload: String::new(),
+            headers: Vec::new(),
+            destination,
+            starts_at: None,
+            ends_at: None,
+            counts_from: None,
+            last_run: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}

@@ -119,26 +119,10 @@ pub(crate) fn read_new(
 ) -> Result<record::Cron, Error> {
     let change = Change::read(fields)?;
     let needed = |field, value: Option<&String>| value.cloned().ok_or_else(|| Error::invalid(field, "is missing"));
-    let mut cron = record::Cron {
-        id,
-        account,
-        bucket,
-        name: needed("name", change.name.as_ref())?,
-        enabled: true,
-        recurring: true,
-        schedule: needed("schedule", change.schedule.as_ref())?,
-        timezone: String::new(),
-        method: "POST".to_owned(),
-        payload: String::new(),
-        headers: Vec::new(),
-        destination: needed("destination", change.destination.as_ref())?,
-        starts_at: None,
-        ends_at: None,
-        last_run: None,
-        counts_from: None,
-        created_at: now,
-        updated_at: now,
-    };
+    let name = needed("name", change.name.as_ref())?;
+    let schedule = needed("schedule", change.schedule.as_ref())?;
+    let destination = needed("destination", change.destination.as_ref())?;
+    let mut cron = record::Cron::new(id, account, bucket, name, schedule, destination, now);
     change.apply(&mut cron, now)?;
     Ok(cron)
 }

@@ -10,27 +10,10 @@ fn at(text: &str) -> UnixMs {
 }
 
 fn cron(schedule: &str, timezone: &str) -> Cron {
-    let made = at("2026-03-27T10:00:30Z");
-    Cron {
-        id: CronId(Uuid::nil()),
-        account: AccountId(Uuid::nil()),
-        bucket: BucketId(Uuid::nil()),
-        name: "c".to_owned(),
-        enabled: true,
-        recurring: true,
-        schedule: schedule.to_owned(),
-        timezone: timezone.to_owned(),
-        method: "POST".to_owned(),
-        payload: String::new(),
-        headers: Vec::new(),
-        destination: "http://x".to_owned(),
-        starts_at: None,
-        ends_at: None,
-        last_run: None,
-        counts_from: None,
-        created_at: made,
-        updated_at: made,
-    }
+    let (id, made) = (Uuid::nil(), at("2026-03-27T10:00:30Z"));
+    let (name, schedule, destination) = ("c".to_owned(), schedule.to_owned(), "http://x".to_owned());
+    let new = Cron::new(CronId(id), AccountId(id), BucketId(id), name, schedule, destination, made);
+    Cron { timezone: timezone.to_owned(), ..new }
 }
 
 #[track_caller]
