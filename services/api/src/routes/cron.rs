@@ -70,10 +70,13 @@ pub(super) async fn update(
     let before = read()?.record;
     let change = Change::read(&body.fields()?)?;
     let now = write::now();
-    let cron = write::swap(&api.by(&caller), read, |cron| change.apply(cron, now)).await?;
+    // What is refused changes nothing.
+    change.apply(&mut before.as_ref().clone(), now)?;
+    // The output first: whatever stops in between, the same request makes up for.
     if let Some(destination) = change.destination().filter(|destination| *destination != before.destination) {
         redirect(&api, &caller, &before, destination).await?;
     }
+    let cron = write::swap(&api.by(&caller), read, |cron| change.apply(cron, now)).await?;
     Ok(Json(show(&api, &cron)).into_response())
 }
 

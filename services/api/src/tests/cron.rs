@@ -3,6 +3,7 @@
 use model::record::Cron;
 use model::{BucketId, CronId, UnixMs};
 use serde_json::{Value, json};
+use store::directory::Key;
 use telemetry::Stop;
 
 use super::house::{House, eventually};
@@ -44,6 +45,19 @@ async fn a_cron_is_made_with_a_bucket_changed_and_deleted_with_it() {
     assert_eq!((gone.status, gone.text.as_str()), (204, ""));
     client.get(&path).await.is(404, "cron not found");
     client.get(&format!("/v1/buckets/{}", id(&made["bucket"]))).await.is(404, "bucket not found");
+}
+
+#[tokio::test]
+async fn a_destination_that_its_output_does_not_take_is_not_that_of_the_cron() {
+    let house = House::new().await;
+    let client = house.client(1).await;
+    let made = client.post("/v1/crons", said()).await.json(201);
+    let path = format!("/v1/crons/{}", id(&made));
+    // Without its bucket there is no key to seal the output with.
+    let bucket: BucketId = id(&made["bucket"]).parse().unwrap();
+    client.store.directory().delete(&Key::Bucket(bucket)).await.unwrap();
+    client.put(&path, json!({ "destination": "http://b.example" })).await.is(404, "bucket not found");
+    assert_eq!(client.get(&path).await.json(200)["destination"], "http://a.example/x", "so that it can be asked again");
 }
 
 #[tokio::test]
