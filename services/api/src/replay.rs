@@ -29,6 +29,8 @@ use crate::resend::{self, Manner, Repeat};
 const SIDE_BY_SIDE_MAX: usize = 4;
 /// How many replays may wait for their turn.
 const WAITING_MAX: usize = 64;
+/// How many of them may be of one account: the others have replays too.
+const WAITING_PER_ACCOUNT_MAX: usize = 8;
 /// How many replays are remembered, the oldest being forgotten first.
 const KNOWN_MAX: usize = 1024;
 /// How many deliveries are looked up at a time.
@@ -112,7 +114,7 @@ impl Replays {
     /// Begins one; a dry one is only counted.
     ///
     /// # Errors
-    /// [`Error::Precondition`] when too many wait.
+    /// [`Error::Precondition`] when too many wait, in all or of the account.
     pub(crate) fn begin(&self, plan: Plan, matched: u64, is_dry: bool, stop: &Stop) -> Result<Arc<Replay>, Error> {
         let replay = Arc::new(Replay {
             id: Uuid::new_v4(),
@@ -126,6 +128,11 @@ impl Replays {
             cancelled: stop.child(),
         });
         if !is_dry {
+            let is_before =
+                |other: &&Arc<Replay>| other.account == replay.account && other.progress().status == Status::Running;
+            if self.known().iter().filter(is_before).count() >= WAITING_PER_ACCOUNT_MAX {
+                return Err(Error::Precondition(format!("{WAITING_PER_ACCOUNT_MAX} replays have not ended yet")));
+            }
             let full = |_| Error::Precondition(format!("there are {WAITING_MAX} replays waiting already"));
             self.tx.try_send(Arc::clone(&replay)).map_err(full)?;
         }
@@ -256,5 +263,34 @@ async fn prepare(api: Api, replay: Arc<Replay>, row: Row) -> Result<Repeat, Fail
             Err(Error::Unavailable(_)) => tokio::time::sleep(AGAIN_WAIT).await,
             Err(error) => return Err(Failure { event: row.event, error }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::BucketId;
+    use model::UnixMs;
+
+    use super::*;
+
+    fn plan(account: u128) -> Plan {
+        let (id, account) = (Uuid::from_u128(account), AccountId(Uuid::from_u128(account)));
+        let bucket = Bucket::new(BucketId(id), account, "demo".parse().unwrap(), UnixMs(0));
+        Plan { bucket: Arc::new(bucket), filter: Filter::default(), manner: Manner::default() }
+    }
+
+    #[test]
+    fn an_account_has_so_many_replays_before_it_and_leaves_room_for_others() {
+        let (replays, stop) = (Replays::new(), Stop::new());
+        let begin = |account| replays.begin(plan(account), 1, false, &stop);
+        let first = begin(1).unwrap();
+        for _ in 1..WAITING_PER_ACCOUNT_MAX {
+            begin(1).unwrap();
+        }
+        assert!(matches!(begin(1), Err(Error::Precondition(_))));
+        replays.begin(plan(1), 1, true, &stop).unwrap();
+        begin(2).unwrap();
+        first.is_over.give();
+        begin(1).unwrap();
     }
 }
