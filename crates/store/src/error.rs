@@ -59,6 +59,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether what is stored can never be read again. Whoever has the master key could still.
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Sealed { source: crypto::Error::UnknownMasterKey(_), .. } => false,
+            Self::Sealed { .. } | Self::NoKey { .. } | Self::Unreadable { .. } => true,
+            Self::Unavailable { .. } | Self::Conflict | Self::Exists | Self::KeyringLost | Self::OtherShards { .. } => {
+                false
+            }
+        }
+    }
+
     /// NATS or its client failed in a way that may pass.
     pub(crate) fn unavailable(what: &'static str, source: impl Into<async_nats::Error>) -> Self {
         Self::Unavailable { what, source: Some(source.into()) }

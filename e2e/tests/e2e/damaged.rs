@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::metrics::{free_address, metrics};
-use crate::straight::Straight;
+use crate::straight::{Straight, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_damaged_in_the_log_holds_nobody_up() {
@@ -83,6 +83,47 @@ async fn what_is_damaged_in_the_log_holds_nobody_up() {
         let log = straight.server.process().log()?;
         assert!(log.contains("a message of facts cannot be read"), "{log}");
         Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_in_the_log_is_passed_over_by_lists_and_workers() {
+    story(async |world: &World| {
+        let server = world.server("relay").start().await?;
+        let api = server.api()?;
+        let bucket = api.make_bucket("jobs", json!({})).await?;
+        send(&server, &bucket, [1]).await?;
+        let context = jetstream::new(server.nats()?.connect().await?);
+        let message = server.log().await?.last_event(bucket.id).await?.context("no events")?;
+        let damaged = Uuid::now_v7();
+        let mut headers = message.headers.clone();
+        headers.insert("Nats-Msg-Id", damaged.to_string());
+        let mut payload = message.payload.to_vec();
+        *payload.last_mut().context("no bytes")? ^= 1;
+        context.publish_with_headers(message.subject.to_string(), headers, payload.into()).await?.await?;
+        send(&server, &bucket, [2]).await?;
+
+        let list = "/v1/logs?bucket=jobs";
+        let page = until("all are in the logs", async || {
+            let page = api.call("GET", list, &json!(null), 200).await?;
+            Ok((page["total"] == 3).then_some(page))
+        })
+        .await?;
+        let bodies = page["data"].as_array().context("no data")?.iter().map(|log| log["body"].as_str());
+        assert_eq!(
+            bodies.map(|body| body.is_some_and(|body| !body.is_empty())).collect::<Vec<_>>(),
+            [true, false, true]
+        );
+        let id = page["data"][1]["id"].as_str().context("no id")?;
+
+        let taken = api.call("GET", "/v1/events?bucket=jobs", &json!(null), 200).await?;
+        assert_eq!(taken["logs"].as_array().map(Vec::len), Some(2), "{taken}");
+        until("it has failed", async || {
+            let log = api.call("GET", &format!("/v1/logs/{id}"), &json!(null), 200).await?;
+            Ok(holds(log["status"] == "failed" && log["reason"] == Reason::Unreadable.text()))
+        })
+        .await
     })
     .await;
 }

@@ -45,10 +45,10 @@ pub(crate) async fn logs(api: &Api, bucket: &Bucket, rows: Vec<Row>) -> Result<V
     shown.buffered(SIDE_BY_SIDE_MAX).try_collect().await
 }
 
-/// A log. What is no longer kept is left out.
+/// A log. What is no longer kept, or can never be read again, is left out.
 ///
 /// # Errors
-/// [`Error::Unavailable`]; [`Error::Internal`] for what cannot be opened.
+/// [`Error::Unavailable`]; [`Error::Internal`] for what cannot be opened with the master keys of now.
 pub(crate) async fn log(api: &Api, bucket: &Bucket, row: &Row, bodies: Bodies) -> Result<Log, Error> {
     let content = if row.ephemeral { Content::default() } else { content(api, row, bodies).await? };
     Ok(shown(api, bucket, row, content))
@@ -85,26 +85,39 @@ pub(crate) fn shown(api: &Api, bucket: &Bucket, row: &Row, content: Content) -> 
 /// # Errors
 /// As [`log`].
 pub(crate) async fn content(api: &Api, row: &Row, bodies: Bodies) -> Result<Content, Error> {
-    let request = request(api, row).await?;
+    let mut request = request(api, row).await?;
     let body = match &request {
-        Some(request) if request.body_bytes <= bodies.bytes_max() as u64 => body(api, row, request).await?,
-        Some(_) | None => Bytes::new(),
+        Some(request) if request.body_bytes <= bodies.bytes_max() as u64 => readable(body(api, row, request).await)?,
+        Some(_) | None => Some(Bytes::new()),
     };
+    if body.is_none() {
+        request = None;
+    }
+    let body = body.unwrap_or_default();
     let answer = match row.course.answer {
-        Some(at) => api.store().answers().read(row.bucket, row.event, row.output, at).await?,
+        Some(at) => readable(api.store().answers().read(row.bucket, row.event, row.output, at).await)?.flatten(),
         None => None,
     };
     Ok(Content { request, body, answer, answer_bytes_max: bodies.bytes_max() })
 }
 
-/// The request; `None` when it is no longer kept.
+/// The request; `None` when it is no longer kept, or can never be read again.
 ///
 /// # Errors
 /// As [`log`].
 pub(crate) async fn request(api: &Api, row: &Row) -> Result<Option<Request>, Error> {
     match stored(api, row).await? {
-        Some(stored) => open(api, row, stored).await.map(Some),
+        Some(stored) => readable(open(api, row, stored).await),
         None => Ok(None),
+    }
+}
+
+/// What was read; `None` for what can never be.
+fn readable<T>(read: Result<T, store::Error>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.is_unreadable() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -120,16 +133,16 @@ pub(crate) async fn stored(api: &Api, row: &Row) -> Result<Option<Stored>, Error
 /// Opens it.
 ///
 /// # Errors
-/// [`Error::Internal`] for what cannot be opened.
-pub(crate) async fn open(api: &Api, row: &Row, stored: Stored) -> Result<Request, Error> {
-    Ok(api.store().events().open(row.bucket, stored.event, stored.input, stored.sealed).await?)
+/// Those of [`store::event::Events::open`].
+pub(crate) async fn open(api: &Api, row: &Row, stored: Stored) -> Result<Request, store::Error> {
+    api.store().events().open(row.bucket, stored.event, stored.input, stored.sealed).await
 }
 
 /// The whole body, put together where it lies in pieces.
 ///
 /// # Errors
-/// As [`log`]; [`Error::Unavailable`] also when a piece is no longer kept.
-pub(crate) async fn body(api: &Api, row: &Row, request: &Request) -> Result<Bytes, Error> {
+/// Those of [`store::event::Events::open_chunk`].
+async fn body(api: &Api, row: &Row, request: &Request) -> Result<Bytes, store::Error> {
     let Some(chunks) = &request.chunks else { return Ok(request.body.clone()) };
     let mut body = BytesMut::new();
     for index in 0..chunks.sequences.len() {

@@ -179,16 +179,5 @@ fn destination(output: &Output) -> v1::Destination {
 
 /// What an error of the store means for the attempt.
 pub(crate) fn sort(error: store::Error) -> NotHanded {
-    match error {
-        // Whoever has the master key can open it: it is not lost.
-        store::Error::Sealed { source: crypto::Error::UnknownMasterKey(_), .. } => NotHanded::Later(error),
-        store::Error::Sealed { .. } | store::Error::NoKey { .. } | store::Error::Unreadable { .. } => {
-            NotHanded::Unreadable(error)
-        }
-        store::Error::Unavailable { .. }
-        | store::Error::Conflict
-        | store::Error::Exists
-        | store::Error::KeyringLost
-        | store::Error::OtherShards { .. } => NotHanded::Later(error),
-    }
+    if error.is_unreadable() { NotHanded::Unreadable(error) } else { NotHanded::Later(error) }
 }

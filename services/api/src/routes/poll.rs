@@ -33,6 +33,9 @@ const AGE_MAX_DEFAULT: Duration = Duration::from_secs(24 * 3600);
 /// How often a worker looks again when others take what it saw.
 const TRIES: u32 = 20;
 
+/// A delivery that can never be handed out, and how it ends.
+type Over = (Row, Ending, Option<Reason>);
+
 /// What a worker may say.
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -106,34 +109,39 @@ async fn waiting(api: &Api, bucket: BucketId, filter: &Filter, limit: usize) -> 
 }
 
 /// Opens deliveries before they are taken, so that none is taken that cannot be handed out; and no
-/// more than an answer may have, but one. Also returns those that are no longer kept.
-async fn open(api: &Api, rows: Vec<Row>) -> Result<(Vec<(Row, Content)>, Vec<Row>), Error> {
-    let (mut opened, mut gone, mut bytes) = (Vec::new(), Vec::new(), 0);
+/// more than an answer may have, but one. Also returns those that can never be, as they end.
+async fn open(api: &Api, rows: Vec<Row>) -> Result<(Vec<(Row, Content)>, Vec<Over>), Error> {
+    let (mut opened, mut over, mut bytes) = (Vec::new(), Vec::new(), 0);
     for row in rows {
         if bytes > 0 && bytes + row.body_bytes > POLLED_BYTES_MAX {
             break;
         }
         bytes += row.body_bytes;
         let content = show::content(api, &row, Bodies::Whole).await?;
-        if content.request.is_some() { opened.push((row, content)) } else { gone.push(row) }
+        if content.request.is_some() {
+            opened.push((row, content));
+        } else if show::stored(api, &row).await?.is_some() {
+            over.push((row, Ending::Failed, Some(Reason::Unreadable)));
+        } else {
+            over.push((row, Ending::Expired, None));
+        }
     }
-    Ok((opened, gone))
+    Ok((opened, over))
 }
 
-/// Says that these are taken, and that those have expired, unless somebody else said something
-/// meanwhile.
+/// Says that these are taken, and that those are over, unless somebody else said something meanwhile.
 async fn claim(
     api: &Api,
     bucket: &Bucket,
     output: OutputId,
     last: u64,
     opened: &[(Row, Content)],
-    gone: Vec<Row>,
+    over: Vec<Over>,
 ) -> Result<(), store::Error> {
     let at = UnixMs::from(SystemTime::now());
     let fact = |row: &Row, ending, reason| Fact::DeliveryEnded { event: row.event, at, ending, reason };
     let taken = opened.iter().map(|(row, _)| fact(row, Ending::Sent, Some(Reason::Polled)));
-    let facts: Vec<_> = taken.chain(gone.iter().map(|row| fact(row, Ending::Expired, None))).collect();
+    let facts: Vec<_> = taken.chain(over.iter().map(|(row, ending, reason)| fact(row, *ending, *reason))).collect();
     if facts.is_empty() {
         return Ok(());
     }

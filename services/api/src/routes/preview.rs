@@ -46,7 +46,7 @@ pub(super) async fn judge(
     let rows = api.logs().read(move |connection| query::newest_events(connection, bucket.id, limit)).await?;
     let mut judged = Vec::with_capacity(rows.len());
     for row in rows {
-        // What is no longer kept cannot be judged.
+        // What is no longer kept, or can never be read again, cannot be judged.
         if let Some(request) = show::request(&api, &row).await? {
             judged.push(Judged::new(row.event, request.method.clone(), &rules.evaluate(&request)));
         }
