@@ -7,9 +7,10 @@
 //!   `attempt` is each try at it.
 //! - `table` is how rows lie in SQLite; a file of another version is deleted and filled anew.
 //! - `fold` is the one writer. It takes what the store's feed tells, in batches.
-//! - `query` reads single rows and pages; `count` counts them; `ledger` proves that
-//!   none is lost.
-//! - [`Logs`] is what routes hold: it lends connections to readers and tells what changes.
+//! - `readers` lends connections to whoever reads. `query` reads single rows and pages; `count` counts
+//!   them; `ledger` proves that none is lost.
+//! - `temporary` is where the file lies that goes with the process.
+//! - [`Logs`] is what routes hold: it has the file read, and tells what changes.
 //!
 //! Nothing of this is needed for correctness: the file can be lost at any time, and several
 //! processes each have their own. It holds ids, times, sizes and codes, and nothing that is sealed
@@ -20,31 +21,32 @@ pub(crate) mod count;
 mod fold;
 pub(crate) mod ledger;
 pub(crate) mod query;
+mod readers;
 pub(crate) mod row;
 pub(crate) mod status;
 mod table;
+mod temporary;
 
 use std::collections::HashMap;
-use std::mem;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+use std::{env, mem};
 
 use model::{BucketId, EventId, OutputId};
 use rusqlite::Connection;
 use store::Store;
 use store::feed::{self, Feed, Position, Source};
 use telemetry::Stop;
-use tempfile::TempDir;
-use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tracing::{info, warn};
 
 use crate::SetupError;
 use crate::error::{Cause, Error};
 use fold::{Folded, Touched, Writer};
+use readers::Readers;
+use temporary::Temporary;
 
-/// How many reads run side by side: each takes a thread, and they share the disk.
-const READERS_MAX: usize = 4;
 /// How many changes a listener may be behind before it is dropped.
 pub(crate) const CHANGES_MAX: usize = 4096;
 /// How many messages are folded in one transaction.
@@ -84,6 +86,13 @@ pub(crate) struct Progress {
     of: usize,
 }
 
+/// What is to become of the file when nothing more is written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum File {
+    Stays,
+    BeginsAnew,
+}
+
 /// The logs. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Logs {
@@ -94,9 +103,10 @@ struct Inner {
     store: Store,
     path: PathBuf,
     /// Deletes a file that is not to outlive the process, with what SQLite keeps beside it.
-    _temporary: Option<TempDir>,
-    readers: Semaphore,
-    idle: Mutex<Vec<Connection>>,
+    _temporary: Option<Temporary>,
+    readers: Readers,
+    /// Whoever reads has found the file damaged.
+    damaged: Notify,
     progress: watch::Sender<Progress>,
     changes: broadcast::Sender<Change>,
     stop: Stop,
@@ -111,7 +121,7 @@ impl Logs {
         let (path, temporary) = match file {
             Some(path) => (path, None),
             None => {
-                let dir = tempfile::Builder::new().prefix("relay-logs-").tempdir()?;
+                let dir = Temporary::within(&env::temp_dir())?;
                 (dir.path().join("logs.sqlite"), Some(dir))
             }
         };
@@ -120,10 +130,10 @@ impl Logs {
         let progress = watch::Sender::new(Progress { of, ..Progress::default() });
         let inner = Inner {
             store,
+            readers: Readers::new(path.clone()),
             path,
             _temporary: temporary,
-            readers: Semaphore::new(READERS_MAX),
-            idle: Mutex::default(),
+            damaged: Notify::new(),
             progress,
             changes: broadcast::Sender::new(CHANGES_MAX),
             stop,
@@ -138,8 +148,12 @@ impl Logs {
             return;
         }
         while !stop.is_given() {
-            if let Err(error) = self.fill().await {
+            let file = self.fill().await.unwrap_or_else(|error| {
                 warn!(%error, "the logs cannot be written; trying again");
+                if table::is_damaged(&error) { File::BeginsAnew } else { File::Stays }
+            });
+            if file == File::BeginsAnew {
+                self.begin_anew();
             }
             stop.or(tokio::time::sleep(AGAIN_WAIT)).await;
         }
@@ -216,31 +230,31 @@ impl Logs {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let _turn = self.inner.readers.acquire().await.map_err(|_| Error::Unavailable(None))?;
-        let inner = Arc::clone(&self.inner);
-        let done = tokio::task::spawn_blocking(move || {
-            let idle = inner.idle().pop();
-            let connection = match idle {
-                Some(connection) => connection,
-                None => table::reader(&inner.path)?,
-            };
-            let outcome = read(&connection);
-            if outcome.is_ok() {
-                inner.idle().push(connection);
+        let outcome = self.inner.readers.read(read).await?;
+        outcome.map_err(|error| {
+            if table::is_damaged(&error) {
+                self.inner.damaged.notify_one();
             }
-            outcome
-        });
-        match done.await {
-            Ok(outcome) => outcome.map_err(|error| Error::Internal(Cause::Logs(error))),
-            Err(_) => Err(Error::Unavailable(None)),
+            Error::Internal(Cause::Logs(error))
+        })
+    }
+
+    /// Has the file made anew: all that was in it is read again.
+    fn begin_anew(&self) {
+        info!("the file of the logs is gone or damaged; they begin anew");
+        self.inner.readers.begin_anew();
+        // At once: readers find one that says nothing yet.
+        let path = &self.inner.path;
+        if let Err(error) = table::remove(path).and_then(|()| table::open(path)) {
+            warn!(%error, "the file of the logs cannot be made anew now");
         }
     }
 
     /// Follows the streams and folds what they tell, until told to stop or something is wrong.
-    async fn fill(&self) -> rusqlite::Result<()> {
+    async fn fill(&self) -> rusqlite::Result<File> {
         let (path, store) = (self.inner.path.clone(), self.inner.store.clone());
         let Ok(writer) = tokio::task::spawn_blocking(move || Writer::open(&path, store)).await else {
-            return Ok(());
+            return Ok(File::Stays);
         };
         let writer = writer?;
         self.inner.progress.send_modify(|progress| {
@@ -249,12 +263,12 @@ impl Logs {
         });
         let (feed, told) = Feed::new(&self.inner.store, writer.positions().clone());
         tokio::select! {
-            () = feed.run(&self.inner.stop) => Ok(()),
+            () = feed.run(&self.inner.stop) => Ok(File::Stays),
             outcome = self.fold(writer, told) => outcome,
         }
     }
 
-    async fn fold(&self, mut writer: Writer, mut told: mpsc::Receiver<feed::Told>) -> rusqlite::Result<()> {
+    async fn fold(&self, mut writer: Writer, mut told: mpsc::Receiver<feed::Told>) -> rusqlite::Result<File> {
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         let mut gathered = Vec::new();
         loop {
@@ -262,8 +276,10 @@ impl Logs {
                 // Something was appended.
                 is_open = gather(&mut told, &mut gathered) => match is_open {
                     true => Some(mem::take(&mut gathered)),
-                    false => return Ok(()),
+                    false => return Ok(File::Stays),
                 },
+                // What is damaged where nothing is written.
+                () = self.inner.damaged.notified() => return Ok(File::BeginsAnew),
                 // Time to look for what has to go.
                 _ = sweep.tick() => None,
             };
@@ -274,14 +290,15 @@ impl Logs {
                 };
                 (writer, folded)
             });
-            let Ok((back, folded)) = folding.await else { return Ok(()) };
+            let Ok((back, folded)) = folding.await else { return Ok(File::Stays) };
             writer = back;
             match folded? {
                 Folded::Done { touched, caught_up } => self.say(&writer, touched, caught_up)?,
                 Folded::Other => {
                     info!("the streams are others than before; the logs begin anew");
-                    return writer.clear();
+                    return writer.clear().map(|()| File::Stays);
                 }
+                Folded::Gone => return Ok(File::BeginsAnew),
             }
         }
     }
@@ -326,11 +343,5 @@ impl Progress {
 
     fn sequence(&self, source: Source) -> u64 {
         self.positions.get(&source).map_or(0, |position| position.sequence)
-    }
-}
-
-impl Inner {
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

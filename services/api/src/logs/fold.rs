@@ -1,7 +1,7 @@
 //! The one writer: takes what the feed tells into SQLite, in batches, and clears away what is over.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use model::fact::{AnswerRef, Ending, Fact};
@@ -21,6 +21,7 @@ const SWEEP_ROWS_MAX: usize = 20_000;
 /// Writes the logs.
 pub(super) struct Writer {
     connection: Connection,
+    path: PathBuf,
     store: Store,
     positions: HashMap<Source, Position>,
     caught_up: HashSet<Source>,
@@ -41,6 +42,8 @@ pub(super) enum Folded {
     },
     /// The streams are not those that the rows tell of.
     Other,
+    /// Somebody has deleted the file.
+    Gone,
 }
 
 /// A delivery that a message changed, and the message.
@@ -64,7 +67,7 @@ impl Writer {
         let connection = table::open(path)?;
         let positions = positions(&connection)?;
         let (caught_up, missing) = (HashSet::new(), HashSet::new());
-        Ok(Self { connection, store, positions, caught_up, retentions: HashMap::new(), missing })
+        Ok(Self { connection, path: path.to_owned(), store, positions, caught_up, retentions: HashMap::new(), missing })
     }
 
     /// How far each stream is taken in.
@@ -74,6 +77,9 @@ impl Writer {
 
     /// Takes in what was told, all of it or nothing.
     pub(super) fn fold(&mut self, batch: Vec<Told>) -> rusqlite::Result<Folded> {
+        if !self.path.exists() {
+            return Ok(Folded::Gone);
+        }
         let now = UnixMs::from(SystemTime::now());
         let (mut touched, mut moved) = (Vec::new(), HashSet::new());
         let transaction = self.connection.transaction()?;
@@ -126,6 +132,9 @@ impl Writer {
 
     /// Deletes rows of events that are not kept any more, and of buckets that are gone.
     pub(super) fn sweep(&mut self) -> rusqlite::Result<Folded> {
+        if !self.path.exists() {
+            return Ok(Folded::Gone);
+        }
         let now = UnixMs::from(SystemTime::now());
         let expired = "DELETE FROM log WHERE id IN (SELECT id FROM log WHERE expires_ms < ?1 LIMIT ?2)";
         while self.connection.execute(expired, params![now.0, SWEEP_ROWS_MAX])? == SWEEP_ROWS_MAX {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::fact::AnswerRef;
 use model::{BucketId, DeliveryId, EventId, InputId, OutputId, UnixMs};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tracing::info;
 use uuid::Uuid;
 use verify::Verdict;
@@ -94,6 +94,15 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
         Ok(None) => info!("the logs are of another version and begin anew"),
         Err(error) => info!(%error, "the logs cannot be opened and begin anew"),
     }
+    remove(path)?;
+    try_open(path)?.ok_or(rusqlite::Error::InvalidQuery)
+}
+
+/// Deletes the file, with what SQLite keeps beside it.
+///
+/// # Errors
+/// When the system does not let us.
+pub(super) fn remove(path: &Path) -> rusqlite::Result<()> {
     for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
         match fs::remove_file(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -102,7 +111,12 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
             Ok(()) | Err(_) => {}
         }
     }
-    try_open(path)?.ok_or(rusqlite::Error::InvalidQuery)
+    Ok(())
+}
+
+/// Whether the error says that the file is no good any more.
+pub(super) fn is_damaged(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// Opens the file to read.

@@ -105,8 +105,13 @@ impl House {
 
     /// A client of its own copy of the API that presents nothing.
     pub(crate) async fn stranger(&self) -> Client {
+        self.stranger_with(None).await
+    }
+
+    /// The same with its logs in this file.
+    pub(crate) async fn stranger_with(&self, logs_file: Option<PathBuf>) -> Client {
         let store = open(&self.url, &self.masters, &self.stop, false).await;
-        let config = Config { public_url: "https://relay.example/".to_owned(), logs_file: None };
+        let config = Config { public_url: "https://relay.example/".to_owned(), logs_file };
         let api = Api::new(store.clone(), config, self.stop.clone()).unwrap();
         let router = router(api.clone());
         tokio::spawn(async move { api.run().await });

@@ -1,6 +1,10 @@
 //! Logs as they are listed, read, and made anew.
 
+use std::fs;
+use std::path::Path;
+
 use model::fact::{Ending, Fact, Next, Outcome};
+use model::record::{ApiAccess, Scopes};
 use model::request::{Header, Request};
 use model::{BucketId, DeliveryId, EventId, GroupId, InputId, OutputId, UnixMs};
 use serde_json::{Value, json};
@@ -300,4 +304,40 @@ async fn a_body_that_is_no_text_is_shown_in_base64_too() {
     eventually("there is a log", async || bench.client.get(&path).await.status == 200).await;
     let log = bench.client.get(&path).await.json(200);
     assert_eq!((&log["body_base64"], &log["output_id"]), (&json!("//4="), &json!("")));
+}
+
+#[tokio::test]
+async fn a_file_that_is_deleted_under_its_copy_or_damaged_is_made_anew() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    bench.more(1500).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (file, damaged) = (dir.path().join("logs.sqlite"), dir.path().join("damaged.sqlite"));
+    let on = async |file: &Path| {
+        let copy = house.stranger_with(Some(file.to_owned())).await;
+        house.further(&copy, 1, Scopes::default(), ApiAccess::Enabled).await
+    };
+    let copy = on(&file).await;
+    let has = async |copy: &Client, total: u64| {
+        let page = copy.get("/v1/logs?bucket=demo&limit=1").await;
+        page.status == 200 && page.json(200)["total"] == total
+    };
+    eventually("all are there", async || has(&copy, 1500).await).await;
+    let whole = rusqlite::Connection::open(&file).unwrap();
+    whole.execute("VACUUM INTO ?1", [damaged.to_str().unwrap()]).unwrap();
+    drop(whole);
+
+    for end in ["", "-wal", "-shm"] {
+        // SQLite may have taken what is beside it away itself.
+        let _ = fs::remove_file(format!("{}{end}", file.display()));
+    }
+    bench.receive("more").await;
+    eventually("there is a file again", async || file.exists() && has(&copy, 1501).await).await;
+
+    // All but the first page, which says that it is a database, and of which version.
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[4096..].fill(0xa5);
+    fs::write(&damaged, bytes).unwrap();
+    let other = on(&damaged).await;
+    eventually("the other has them all", async || has(&other, 1501).await).await;
 }
