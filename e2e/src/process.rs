@@ -192,8 +192,20 @@ pub fn send(id: u32, signal: Signal) -> anyhow::Result<()> {
 /// # Errors
 /// When there is no such process.
 pub fn resident_bytes(id: u32) -> anyhow::Result<u64> {
+    memory_bytes(id, "VmRSS:")
+}
+
+/// The most of it that there has been, in bytes (`VmHWM`).
+///
+/// # Errors
+/// When there is no such process.
+pub fn resident_bytes_max(id: u32) -> anyhow::Result<u64> {
+    memory_bytes(id, "VmHWM:")
+}
+
+fn memory_bytes(id: u32, field: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).with_context(|| format!("no {field}"))?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib * 1024)
 }

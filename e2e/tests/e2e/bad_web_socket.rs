@@ -4,6 +4,8 @@ use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use e2e::frames::{BINARY, CLOSE, CONTINUATION, FIN, Frames, PING, PONG, TEXT, frame};
+use e2e::process::resident_bytes_max;
+use e2e::wait::{holds, until};
 use e2e::{Server, World, story};
 use serde_json::json;
 
@@ -303,6 +305,54 @@ async fn a_client_that_never_reads_costs_a_bounded_amount() {
             }
         }
         neighbour.was_unharmed().await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// What a server may take in memory for the frames of one webhook, in bytes: those of all outputs take
+/// more than twice as much.
+const FRAMES_GROWTH_BYTES_MAX: u64 = 400 * 1024 * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_webhook_for_many_outputs_costs_a_bounded_amount() {
+    const OUTPUTS: usize = 16;
+    const BODY_BYTES: usize = 9 * 1024 * 1024;
+    story(async |world: &World| {
+        let server = world.server("relay").start().await?;
+        let (api, id) = (server.api()?, server.process().id().context("it has ended")?);
+        let bucket = api.make_bucket("deploys", json!({})).await?;
+        for n in 0..OUTPUTS {
+            api.make_output(&bucket, "http://localhost:9/", json!({ "name": format!("o{n}") })).await?;
+        }
+        let token = api.make_token(json!({})).await?;
+        let mut socket = opened(Frames::open(server.address(), "/v1/socket", &HANDSHAKE).await?)?;
+        for said in [
+            json!({ "action": "auth", "key": token.key, "secret": token.secret }),
+            json!({ "action": "subscribe", "buckets": ["deploys"] }),
+        ] {
+            socket.send(&frame(FIN | TEXT, said.to_string().as_bytes())).await;
+        }
+        until("every output has a cursor", async || {
+            let groups = api.call("GET", "/v1/groups", &json!(null), 200).await?;
+            Ok(holds(groups.as_array().is_some_and(|groups| groups.len() == OUTPUTS)))
+        })
+        .await?;
+        let before = resident_bytes_max(id)?;
+        // Six bytes of text each.
+        ensure!(server.caller().post(bucket.input, &vec![1; BODY_BYTES]).await?.status == 200);
+        let mut webhooks = 0;
+        while webhooks < OUTPUTS {
+            let heard = socket.hear().await?.context("closed")?;
+            ensure!(heard.first != FIN | CLOSE, "closed: {:?}", heard.payload);
+            if heard.payload.len() > BODY_BYTES {
+                webhooks += 1;
+            } else if heard.payload.windows(4).any(|part| part == b"ping") {
+                socket.send(&frame(FIN | TEXT, br#"{"action":"pong"}"#)).await;
+            }
+        }
+        let growth = resident_bytes_max(id)?.saturating_sub(before);
+        ensure!(growth < FRAMES_GROWTH_BYTES_MAX, "the server has grown by {} MiB", growth / 1024 / 1024);
         Ok(())
     })
     .await;

@@ -16,6 +16,7 @@ use crate::courier::{self, ToCourier};
 use crate::metrics::Metrics;
 use crate::presence::{Board, Presence, Standing};
 use crate::session::Session;
+use crate::socket::Room;
 
 /// How many cursors are set up at once: NATS drops everything that is asked of it when too many
 /// ask together.
@@ -37,6 +38,8 @@ struct Inner {
     presence: Presence,
     metrics: Metrics,
     alerts: Alerts,
+    /// What frames to clients of the public socket may take.
+    frames: Room,
     /// The sessions of the public socket.
     sockets: Mutex<HashMap<SessionId, Arc<Session>>>,
 }
@@ -59,6 +62,7 @@ impl Hub {
             presence: Presence::default(),
             metrics,
             alerts: Alerts::new(),
+            frames: Room::new(),
             sockets: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -82,6 +86,11 @@ impl Hub {
     /// Where trouble is raised.
     pub(crate) fn alerts(&self) -> &Alerts {
         &self.inner.alerts
+    }
+
+    /// What frames to clients of the public socket may take.
+    pub(crate) fn frames(&self) -> &Room {
+        &self.inner.frames
     }
 
     pub(crate) fn store(&self) -> &Store {

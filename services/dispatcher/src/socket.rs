@@ -6,6 +6,7 @@
 //! - `frame` is what both sides say.
 //! - `serve` is one connection: authentication, subscription, webhooks, pings.
 //! - `webhook` makes a frame of an event.
+//! - `room` is what frames with large bodies may take of memory.
 //! - `pongs` knows which frames a pong proves to have been received.
 //! - `claim` finds the cursors of a socket: every socket has its own, and a socket that comes back
 //!   takes up what an earlier one of its token left.
@@ -16,6 +17,7 @@ pub(crate) mod claim;
 pub(crate) mod frame;
 mod pongs;
 pub(crate) mod report;
+mod room;
 mod serve;
 pub(crate) mod sweep;
 mod upgrade;
@@ -23,6 +25,8 @@ pub(crate) mod webhook;
 
 use tokio::sync::mpsc;
 
+pub(crate) use room::Room;
+use room::Taken;
 pub(crate) use upgrade::upgrade;
 
 /// How many webhooks wait for a client that does not read.
@@ -39,6 +43,8 @@ pub(crate) struct SocketLine {
     pub(crate) tx: mpsc::Sender<Outgoing>,
     /// Whether bodies come in Base64 too.
     pub(crate) body_base64: bool,
+    /// Where frames have their room.
+    pub(crate) room: Room,
 }
 
 /// A webhook on its way to a client.
@@ -47,4 +53,6 @@ pub(crate) struct Outgoing {
     pub(crate) number: u64,
     /// The frame.
     pub(crate) text: String,
+    /// The room that it takes until it is written.
+    taken: Taken,
 }

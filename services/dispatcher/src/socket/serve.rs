@@ -210,7 +210,9 @@ impl Served {
     }
 
     async fn write_webhook(&mut self, outgoing: Outgoing) -> Result<(), End> {
-        self.write(Message::text(outgoing.text)).await?;
+        let written = self.write(Message::text(outgoing.text)).await;
+        drop(outgoing.taken);
+        written?;
         // A proof is wanted soon: what has none is sent again when the connection breaks.
         if self.pongs.wrote(outgoing.number) {
             self.ping_soon();

@@ -33,12 +33,18 @@ pub(crate) async fn hand(
     if request.body_bytes > BODY_BYTES_MAX {
         return Err(NotHanded::Unfit(Reason::FrameTooLarge));
     }
+    let mut taken = tokio::select! {
+        taken = line.room.take(request.body_bytes) => taken,
+        () = line.tx.closed() => return Err(NotHanded::SessionGone),
+    };
     let body = whole_body(store, key, due, &mut request).await?;
     let input = store.directory().input(due.pulled.input);
     let input_name = input.map(|input| input.record.name.clone()).unwrap_or_default();
     let webhook = webhook(&request, &body, line.body_base64, due, &bucket, input_name, output)?;
     let text = webhook.text().map_err(|_| NotHanded::Unfit(Reason::Unreadable))?;
-    line.tx.send(Outgoing { number, text }).await.map_err(|_| NotHanded::SessionGone)
+    drop((webhook, body));
+    taken.keep(text.capacity());
+    line.tx.send(Outgoing { number, text, taken }).await.map_err(|_| NotHanded::SessionGone)
 }
 
 /// The body, with its pieces joined.

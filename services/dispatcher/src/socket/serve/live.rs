@@ -35,7 +35,8 @@ impl Live {
     /// Subscribed, and without a cursor yet.
     pub(super) fn new(hub: &Hub, identity: Identity, peer: String, buckets: &[String], body_base64: bool) -> Self {
         let (tx, outgoing) = mpsc::channel(UNREAD_MAX);
-        let session = Arc::new(Session::new(CREDITS, Line::Socket(SocketLine { tx, body_base64 })));
+        let session =
+            Arc::new(Session::new(CREDITS, Line::Socket(SocketLine { tx, body_base64, room: hub.frames().clone() })));
         let seen = SessionSeen {
             id: session.id(),
             account: identity.account,
