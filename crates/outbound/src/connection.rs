@@ -9,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use model::fact::Outcome;
 use model::reason::Reason;
 use model::request::Header;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::answer;
@@ -24,6 +25,9 @@ use crate::tls::Tls;
 /// How long hyper may take to notice that a connection given back is ready; it is a matter of
 /// scheduling, since the answer has been read to its end.
 const READY_TIME_MAX: Duration = Duration::from_millis(500);
+/// How old a connection may be and still serve again: its destination's name may lead elsewhere by then,
+/// and one that is never idle would not be closed for that.
+pub(crate) const AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Where a connection leads. Connections of different keys never stand in for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +48,7 @@ pub(crate) struct Connection {
     sender: SendRequest<Body>,
     swapper: Swapper,
     peer: SocketAddr,
+    opened: Instant,
     _driver: AbortOnDropHandle<()>,
 }
 
@@ -81,7 +86,8 @@ impl Connection {
         let (sender, driver) = http1::handshake(TokioIo::new(io)).await.map_err(|_| Outcome::Broken)?;
         // How it ended shows in the request that was under way; between requests it does not matter.
         let driver = async move { drop(driver.await) };
-        Ok(Self { sender, swapper, peer, _driver: AbortOnDropHandle::new(tokio::spawn(driver)) })
+        let driver = AbortOnDropHandle::new(tokio::spawn(driver));
+        Ok(Self { sender, swapper, peer, opened: Instant::now(), _driver: driver })
     }
 
     /// The address that was connected to.
@@ -91,6 +97,9 @@ impl Connection {
 
     /// Waits until another request can be sent. `false`: never.
     pub(crate) async fn is_ready(&mut self) -> bool {
+        if self.opened.elapsed() >= AGE_MAX {
+            return false;
+        }
         self.sender.is_ready() || matches!(tokio::time::timeout(READY_TIME_MAX, self.sender.ready()).await, Ok(Ok(())))
     }
 

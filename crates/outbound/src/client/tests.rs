@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::body::Piece;
+use crate::connection::AGE_MAX;
 
 /// Lets everything through, or nothing.
 struct All(Result<(), Reason>);
@@ -80,6 +81,23 @@ async fn heads_arrive_byte_for_byte_and_the_connection_serves_again() {
         );
         assert_eq!((recorded.connection, recorded.head, &recorded.body[..]), (0, expected, body));
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_never_idle_gives_way_to_one_to_where_the_name_leads_now() {
+    let mut to = Recorder::start(|_| ok()).await;
+    let (client, url) = (client(), to.url());
+    let between = IDLE_TIME_MAX - Duration::from_secs(1);
+    let mut connections = Vec::new();
+    for _ in 0..=AGE_MAX.as_secs() / between.as_secs() + 1 {
+        assert_eq!(send(&client, post(&url, b"x")).await, Outcome::Answered(200));
+        connections.push(to.next().await.connection);
+        tokio::time::pause();
+        tokio::time::advance(between).await;
+        tokio::time::resume();
+    }
+    let old = connections.iter().filter(|connection| **connection == 0).count();
+    assert_eq!((old, connections.last()), (connections.len() - 1, Some(&1)), "{connections:?}");
 }
 
 #[tokio::test]
