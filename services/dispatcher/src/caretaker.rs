@@ -96,6 +96,7 @@ async fn round(hub: &Hub, looked: &mut HashMap<CursorKey, Left>) {
         }
     }
     presence.retain_unserved(|key| there.contains(key));
+    looked.retain(|key, _| there.contains(key));
 }
 
 /// Ends what is too old on one cursor; returns when the rest becomes so, if there is any, and how
