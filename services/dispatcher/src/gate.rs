@@ -94,9 +94,12 @@ async fn ask(store: &Store, token: TokenId, secret: Secret) -> Result<Identity, 
         Ok(Answer::Verified(verified)) => {
             let directory = store.directory();
             let token = || directory.token(verified.token).map(|token| token.record);
-            // `auth` may know of the token, or of a change to it, before this process does.
-            if !still_counts(token().as_deref(), verified.generation) && directory.catch_up().await.is_err() {
-                return Err(unchecked());
+            if !still_counts(token().as_deref(), verified.generation) {
+                // `auth` may know of the token, or of a change to it, before this process does; or after it.
+                directory.catch_up().await.map_err(|_| unchecked())?;
+                if !still_counts(token().as_deref(), verified.generation) {
+                    return Err(refused());
+                }
             }
             Ok(Identity {
                 account: verified.account,
