@@ -26,6 +26,10 @@ const RETRY_WAIT: Duration = Duration::from_millis(100);
 /// to is taken for cut off from the others, and another one is connected to. Longer than a few
 /// acknowledgements that are merely late: connecting again when the server is busy makes it busier.
 const SILENCE_MAX: Duration = Duration::from_millis(3500);
+/// A try that has waited so long was stopped together with this process, as by a debugger or with its
+/// machine, and says nothing: what NATS has sent meanwhile was not read yet. To connect again then would lose it,
+/// events that were given out too.
+const STOPPED_FROM: Duration = Duration::from_millis(2600);
 /// How many publications of one publisher wait for their acknowledgement; more wait for their
 /// turn, so that a missing acknowledgement tells of the server and not of our own queue.
 pub(crate) const UNACKED_MAX: usize = 512;
@@ -180,6 +184,10 @@ impl Silence {
         if self.acked_at.is_some_and(|at| at >= begun) {
             return false;
         }
+        if now.duration_since(begun) > STOPPED_FROM {
+            self.since = None;
+            return false;
+        }
         let since = *self.since.get_or_insert(begun);
         let silent = now.duration_since(since) >= SILENCE_MAX;
         if silent {
@@ -205,9 +213,23 @@ mod tests {
         assert!(!silence.missed(at(1900), 1, at(6000)));
         assert!(!silence.missed(at(2100), 1, at(5500)));
         // A connection that is new has its own time.
-        assert!(!silence.missed(at(2100), 2, at(5700)));
-        assert!(!silence.missed(at(7000), 2, at(9100)));
-        assert!(silence.missed(at(7000), 2, at(9200)));
-        assert!(!silence.missed(at(7000), 2, at(9300)));
+        assert!(!silence.missed(at(4400), 2, at(5700)));
+        assert!(!silence.missed(at(7800), 2, at(9100)));
+        assert!(silence.missed(at(7900), 2, at(9200)));
+        assert!(!silence.missed(at(8000), 2, at(9300)));
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_begins_to_count_when_it_goes_on() {
+        let mut silence = Silence::default();
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        silence.acked(1, at(0));
+        assert!(!silence.missed(at(100), 1, at(1400)));
+        // It was stopped for five seconds.
+        assert!(!silence.missed(at(1500), 1, at(6500)));
+        assert!(!silence.missed(at(6500), 1, at(7800)));
+        assert!(!silence.missed(at(8600), 1, at(9900)));
+        assert!(silence.missed(at(8800), 1, at(10_100)));
     }
 }
