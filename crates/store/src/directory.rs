@@ -199,6 +199,11 @@ impl Directory {
         self.maps().tokens.get(&id).cloned()
     }
 
+    /// Whether what was granted to a token at this generation still counts.
+    pub fn token_counts(&self, id: TokenId, generation: u64) -> bool {
+        self.token(id).is_some_and(|token| token.record.counts(generation))
+    }
+
     /// When NATS took the last change of a token, its end too; what is minutes ago may be forgotten.
     pub fn token_changed_at(&self, id: TokenId) -> Option<UnixMs> {
         self.maps().tokens_changed.get(&id).copied()

@@ -29,7 +29,7 @@ const SILENCE_MAX: Duration = Duration::from_millis(3500);
 /// A try that has waited so long was stopped together with this process, as by a debugger or with its
 /// machine, and says nothing: what NATS has sent meanwhile was not read yet. To connect again then would lose it,
 /// events that were given out too.
-const STOPPED_FROM: Duration = Duration::from_millis(2600);
+const STOPPED_FROM: Duration = ACK_WAIT.saturating_mul(2);
 /// How many publications of one publisher wait for their acknowledgement; more wait for their
 /// turn, so that a missing acknowledgement tells of the server and not of our own queue.
 pub(crate) const UNACKED_MAX: usize = 512;

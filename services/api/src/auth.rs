@@ -62,8 +62,7 @@ impl Caller {
 
     /// Whether its token is still what it was when it was checked: for answers that last.
     pub(crate) fn still_counts(&self, directory: &Directory) -> bool {
-        let token = directory.token(self.token.id);
-        token.is_some_and(|token| token.record.active && token.record.generation == self.token.generation)
+        directory.token_counts(self.token.id, self.token.generation)
     }
 
     /// Refuses a token that is limited to some buckets or tunnels: with what is the whole account's
@@ -108,7 +107,7 @@ struct Granted {
 
 impl Granted {
     fn stands(self, token: &Token) -> bool {
-        token.active && token.account == self.account && token.generation == self.generation
+        token.account == self.account && token.counts(self.generation)
     }
 }
 

@@ -6,7 +6,6 @@ use crypto::session::{self, Audience};
 use crypto::{Secret, api_key};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use model::record::Token;
 use model::{AccountId, TokenId, UnixMs};
 use store::Store;
 use store::verification::{Answer, Question};
@@ -58,15 +57,14 @@ pub(crate) async fn renew(store: &Store, identity: &Identity) -> Option<(String,
 }
 
 /// Whether what was verified still counts.
-pub(crate) fn still_counts(token: Option<&Token>, generation: u64) -> bool {
-    token.is_some_and(|t| t.active && t.generation == generation)
+pub(crate) fn still_counts(hub: &Hub, identity: &Identity) -> bool {
+    hub.store().directory().token_counts(identity.token, identity.generation)
 }
 
 /// Measures how soon a session has ended whose token no longer counts. To be asked once it has.
 pub(crate) fn note_end(hub: &Hub, identity: &Identity) {
     let directory = hub.store().directory();
-    let token = directory.token(identity.token);
-    if !still_counts(token.as_ref().map(|t| &*t.record), identity.generation)
+    if !still_counts(hub, identity)
         && let Some(changed_at) = directory.token_changed_at(identity.token)
     {
         hub.metrics().note_revoked(changed_at, clock::now());
@@ -93,11 +91,11 @@ async fn ask(store: &Store, token: TokenId, secret: Secret) -> Result<Identity, 
     match store.verification().ask(&question).await {
         Ok(Answer::Verified(verified)) => {
             let directory = store.directory();
-            let token = || directory.token(verified.token).map(|token| token.record);
-            if !still_counts(token().as_deref(), verified.generation) {
+            let still_counts = || directory.token_counts(verified.token, verified.generation);
+            if !still_counts() {
                 // `auth` may know of the token, or of a change to it, before this process does; or after it.
                 directory.catch_up().await.map_err(|_| unchecked())?;
-                if !still_counts(token().as_deref(), verified.generation) {
+                if !still_counts() {
                     return Err(refused());
                 }
             }
@@ -122,8 +120,7 @@ fn bearer(store: &Store, presented: &str) -> Result<Identity, Status> {
     let now = clock::now().seconds();
     let signers = store.directory().signers();
     let claims = session::verify(presented.trim(), &signers, Audience::Dispatcher, now).map_err(|_| refused())?;
-    let token = store.directory().token(claims.token);
-    if !still_counts(token.as_ref().map(|t| &*t.record), claims.generation) {
+    if !store.directory().token_counts(claims.token, claims.generation) {
         return Err(refused());
     }
     Ok(Identity { account: claims.account, token: claims.token, generation: claims.generation, session_token: None })

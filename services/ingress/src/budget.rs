@@ -53,8 +53,8 @@ impl Budget {
 
     /// The same for a caller at this address. Loopback counts for no address: it is a proxy.
     pub(crate) fn share_of(&self, peer: IpAddr) -> Share {
-        let address = caller(peer);
-        Share { budget: self.clone(), address: (!address.is_loopback()).then_some(address), held: None }
+        let peer = peer.to_canonical();
+        Share { budget: self.clone(), address: (!peer.is_loopback()).then(|| caller(peer)), held: None }
     }
 
     /// Counts more steps of an address, if it may have them.
@@ -81,9 +81,9 @@ impl Budget {
 
 /// What counts as one address: an IPv6 /64 belongs to one caller.
 fn caller(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address => address,
+    match peer {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        IpAddr::V4(_) => peer,
     }
 }
 

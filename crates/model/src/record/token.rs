@@ -35,6 +35,13 @@ pub struct Token {
     pub updated_at: UnixMs,
 }
 
+impl Token {
+    /// Whether what was granted at this generation still counts.
+    pub fn counts(&self, generation: u64) -> bool {
+        self.active && self.generation == generation
+    }
+}
+
 /// What a token may reach; empty lists mean everything of the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scopes {

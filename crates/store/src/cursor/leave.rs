@@ -45,7 +45,8 @@ impl Cursor {
     /// detaches. [`Cursor::stop_asking`] goes before.
     pub async fn release(mut self, receipts: impl IntoIterator<Item = Receipt>) {
         let unsorted = self.unsorted.take().map(|unsorted| unsorted.message.receipt);
-        self.left.splice(0..0, receipts.into_iter().chain(unsorted));
+        let later = std::mem::take(&mut self.left);
+        self.left = receipts.into_iter().chain(unsorted).chain(later).collect();
         self.give_back_left().await;
         while self.position.over_at().is_some() {
             self.wind_down().await;

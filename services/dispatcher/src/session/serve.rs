@@ -214,8 +214,7 @@ impl Served {
 }
 
 fn check_token(hub: &Hub, identity: &Identity) -> Result<(), Status> {
-    let token = hub.store().directory().token(identity.token);
-    if gate::still_counts(token.as_ref().map(|t| &*t.record), identity.generation) {
+    if gate::still_counts(hub, identity) {
         return Ok(());
     }
     Err(Status::unauthenticated("the token was revoked or changed"))

@@ -227,8 +227,7 @@ impl Served {
             Err(RecvError::Closed) => return Err(End::Later("the directory is gone".to_owned())),
         }
         let Some(identity) = &self.identity else { return Ok(()) };
-        let token = self.hub.store().directory().token(identity.token);
-        if !gate::still_counts(token.as_ref().map(|t| &*t.record), identity.generation) {
+        if !gate::still_counts(&self.hub, identity) {
             return Err(End::Unauthorized("the token was revoked or changed".to_owned()));
         }
         if self.live.as_ref().is_some_and(|live| change.as_ref().map_or(true, |key| live.concerns(key))) {
