@@ -1,10 +1,12 @@
-//! Log lines, traces, the signal to stop, and memory that is written nowhere: what every program of the
-//! relay starts with.
+//! Log lines, traces, the signal to stop, memory that is written nowhere, and room for what is large: what
+//! every program of the relay starts with.
 
 pub mod log;
 pub mod memory;
+pub mod room;
 pub mod stop;
 pub mod trace;
 
+pub use room::Room;
 pub use stop::Stop;
 pub use trace::TraceParent;

@@ -64,6 +64,9 @@ pub(crate) enum Cause {
     /// The file of the logs cannot be read or written.
     #[error("the logs: {0}")]
     Logs(#[from] rusqlite::Error),
+    /// An answer cannot be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
     /// `auth` gave an answer to another question.
     #[error("auth answered another question than {0}")]
     Answer(&'static str),

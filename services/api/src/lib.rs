@@ -7,6 +7,7 @@
 //! - `shape` is JSON in and out; `request` reads the rest of a request.
 //! - `write` makes, changes and deletes records; `name` keeps their names apart.
 //! - `logs` is a picture of what happened to webhooks; `show` opens what a log shows.
+//! - `answer` is an answer that shows bodies, within the memory that all of them may take.
 //! - `resend` sends a delivery again; `replay` does it for many.
 //! - `openapi` describes it all to machines.
 //! - `cron` sends the webhooks that are due by the clock, `canary` those that only show whether the way
@@ -16,6 +17,7 @@
 //! It keeps nothing of its own but verified secrets, for a minute, and the picture of the logs, which
 //! is made anew when it is lost: any number of processes serve the API side by side.
 
+mod answer;
 mod auth;
 mod canary;
 mod cron;
@@ -50,6 +52,7 @@ use store::directory::Directory;
 use telemetry::Stop;
 use tokio::sync::Semaphore;
 
+use answer::Answers;
 use auth::{Caller, Gate};
 use logs::Logs;
 use replay::Replays;
@@ -94,6 +97,7 @@ struct Inner {
     /// What describes the API, made once: anybody may ask for it as often as they like.
     description: Bytes,
     hashing: Semaphore,
+    answers: Answers,
 }
 
 impl Api {
@@ -106,7 +110,9 @@ impl Api {
         let (gate, hashing) = (Gate::new()?, Semaphore::new(limits::HASHES_MAX));
         let logs = Logs::open(store.clone(), config.logs_file, stop)?;
         let (replays, description) = (Replays::new(), Bytes::from(openapi::document().to_string()));
-        Ok(Self { inner: Arc::new(Inner { store, gate, logs, replays, public_url, description, hashing }) })
+        let answers = Answers::new();
+        let inner = Inner { store, gate, logs, replays, public_url, description, hashing, answers };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Keeps the logs current, sends again what is to be sent again, and sends the webhooks that are
@@ -153,6 +159,11 @@ impl Api {
     /// Whose turn it is to spend processor time on bcrypt.
     fn hashing(&self) -> &Semaphore {
         &self.inner.hashing
+    }
+
+    /// Where answers that show bodies have their room.
+    fn answers(&self) -> &Answers {
+        &self.inner.answers
     }
 
     /// The host in the address that callers know, without port; empty if it has none.

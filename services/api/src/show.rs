@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use model::answer::ANSWER_KEPT_BYTES_MAX;
 use model::record::Bucket;
 use model::request::Request;
 use model::{GroupId, OutputId};
@@ -34,6 +35,13 @@ impl Bodies {
             Self::Small => PAGE_BODY_BYTES_MAX,
         }
     }
+}
+
+/// How many bytes the bodies of these are that are shown.
+pub(crate) fn bodies_bytes(rows: &[Row], bodies: Bodies) -> u64 {
+    let shown = |bytes: u64| if bytes <= bodies.bytes_max() as u64 { bytes } else { 0 };
+    let answer = |row: &Row| row.course.answer.map_or(0, |answer| answer.body_bytes.min(ANSWER_KEPT_BYTES_MAX as u64));
+    rows.iter().map(|row| shown(row.body_bytes) + shown(answer(row))).sum()
 }
 
 /// The logs of a page, in their order.

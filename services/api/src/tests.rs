@@ -2,6 +2,7 @@
 
 mod access;
 mod account;
+mod answer;
 mod audit;
 mod bucket;
 mod canary;

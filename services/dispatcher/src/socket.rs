@@ -23,10 +23,10 @@ pub(crate) mod sweep;
 mod upgrade;
 pub(crate) mod webhook;
 
+use telemetry::room::Taken;
 use tokio::sync::mpsc;
 
 pub(crate) use room::Room;
-use room::Taken;
 pub(crate) use upgrade::upgrade;
 
 /// How many webhooks wait for a client that does not read.

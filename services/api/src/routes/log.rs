@@ -1,8 +1,7 @@
 //! Logs: what happened to webhooks, delivery by delivery.
 
-use axum::Json;
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use model::record::Bucket;
 use model::{BucketId, DeliveryId, EventId, OutputId};
 use serde::Deserialize;
@@ -17,7 +16,8 @@ use crate::logs::row::Row;
 use crate::logs::status::Status;
 use crate::request::At;
 use crate::shape::log::Page;
-use crate::{Api, own, show, when};
+use crate::show::{self, Bodies};
+use crate::{Api, own, when};
 
 /// What a list of logs may be told.
 #[derive(Debug, Default, Deserialize)]
@@ -82,6 +82,7 @@ pub(super) async fn list(
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| has_more).map(cursor).unwrap_or_default();
+    let room = api.answers().room(show::bodies_bytes(&rows, Bodies::Small)).await?;
     let page = Page {
         data: show::logs(&api, &bucket, rows).await?,
         total: total.min(LOGS_COUNTED_MAX),
@@ -90,13 +91,13 @@ pub(super) async fn list(
         next_cursor,
         truncated: total > LOGS_COUNTED_MAX || !api.logs().is_whole(),
     };
-    Ok(Json(page).into_response())
+    room.json(page)
 }
 
 /// `GET /v1/logs/{id}`
 pub(super) async fn get(State(api): State<Api>, caller: Caller, At(id): At<DeliveryId>) -> Result<Response, Error> {
     let (bucket, row) = find(&api, &caller, id).await?;
-    Ok(Json(show::whole(&api, &bucket.record, &row).await?).into_response())
+    one(&api, &bucket.record, &row).await
 }
 
 /// `GET /v1/buckets/{id}/logs/{logId}`
@@ -110,7 +111,12 @@ pub(super) async fn get_in_bucket(
     if bucket.record.id != bucket_id {
         return Err(NOT_FOUND);
     }
-    Ok(Json(show::whole(&api, &bucket.record, &row).await?).into_response())
+    one(&api, &bucket.record, &row).await
+}
+
+async fn one(api: &Api, bucket: &Bucket, row: &Row) -> Result<Response, Error> {
+    let room = api.answers().room(show::bodies_bytes(std::slice::from_ref(row), Bodies::Whole)).await?;
+    room.json(show::whole(api, bucket, row).await?)
 }
 
 const NOT_FOUND: Error = Error::NotFound("log");

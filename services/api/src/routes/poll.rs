@@ -6,9 +6,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::Json;
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use model::UnixMs;
 use model::fact::{Ending, Fact};
 use model::reason::Reason;
@@ -19,6 +18,7 @@ use serde::Deserialize;
 use super::log::{bucket_of, number, output_of, said};
 use super::report::key;
 use crate::Api;
+use crate::answer::Answer;
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::limits::{POLLED_BYTES_MAX, POLLED_MAX};
@@ -62,7 +62,7 @@ pub(super) async fn take(
         output,
         ..Filter::default()
     };
-    let mut taken = Vec::new();
+    let (mut taken, mut room) = (Vec::new(), Answer::default());
     for _ in 0..TRIES {
         let rows = waiting(&api, bucket.id, &filter, limit + 1).await?;
         // One output at a time, that of the oldest delivery: its facts are what is competed for.
@@ -71,23 +71,30 @@ pub(super) async fn take(
         let last = api.store().facts().last_sequence(&key(&bucket, output)).await?;
         api.logs().facts_until(bucket.id, last).await?;
         let of_output = Filter { output: Some(output), ..filter.clone() };
-        let rows = waiting(&api, bucket.id, &of_output, limit).await?;
+        let rows = fitting(waiting(&api, bucket.id, &of_output, limit).await?);
+        let room_of_these = api.answers().room(show::bodies_bytes(&rows, Bodies::Whole)).await?;
         let (opened, ended) = open(&api, rows).await?;
         match claim(&api, &bucket, output, last, &opened, ended).await {
             Ok(()) if opened.is_empty() => {}
             Ok(()) => {
-                taken = opened;
+                (taken, room) = (opened, room_of_these);
                 break;
             }
             Err(store::Error::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    answer(&api, &bucket, &filter, taken).await
+    answer(&api, &bucket, &filter, taken, room).await
 }
 
 /// What is handed out, and whether there is more.
-async fn answer(api: &Api, bucket: &Bucket, filter: &Filter, taken: Vec<(Row, Content)>) -> Result<Response, Error> {
+async fn answer(
+    api: &Api,
+    bucket: &Bucket,
+    filter: &Filter,
+    taken: Vec<(Row, Content)>,
+    room: Answer,
+) -> Result<Response, Error> {
     let ids: Vec<_> = taken.iter().map(|(row, _)| row.id).collect();
     // What was just taken may still look as if it waited.
     let left = waiting(api, bucket.id, filter, ids.len() + 1).await?;
@@ -98,7 +105,7 @@ async fn answer(api: &Api, bucket: &Bucket, filter: &Filter, taken: Vec<(Row, Co
         show::shown(api, bucket, &row, content)
     });
     let logs = Some(logs.collect::<Vec<_>>()).filter(|logs| !logs.is_empty());
-    Ok(Json(Taken { logs, has_more, next_cursor: String::new() }).into_response())
+    room.json(Taken { logs, has_more, next_cursor: String::new() })
 }
 
 async fn waiting(api: &Api, bucket: BucketId, filter: &Filter, limit: usize) -> Result<Vec<Row>, Error> {
@@ -108,15 +115,24 @@ async fn waiting(api: &Api, bucket: BucketId, filter: &Filter, limit: usize) -> 
         .await
 }
 
-/// Opens deliveries before they are taken, so that none is taken that cannot be handed out; and no
-/// more than an answer may have, but one. Also returns those that can never be, as they end.
-async fn open(api: &Api, rows: Vec<Row>) -> Result<(Vec<(Row, Content)>, Vec<Over>), Error> {
-    let (mut opened, mut over, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for row in rows {
-        if bytes > 0 && bytes + row.body_bytes > POLLED_BYTES_MAX {
-            break;
-        }
+/// No more than an answer may have, but one.
+fn fitting(mut rows: Vec<Row>) -> Vec<Row> {
+    let mut bytes = 0;
+    let over = rows.iter().position(|row| {
         bytes += row.body_bytes;
+        bytes > POLLED_BYTES_MAX
+    });
+    if let Some(at) = over {
+        rows.truncate(at.max(1));
+    }
+    rows
+}
+
+/// Opens deliveries before they are taken, so that none is taken that cannot be handed out. Also
+/// returns those that can never be, as they end.
+async fn open(api: &Api, rows: Vec<Row>) -> Result<(Vec<(Row, Content)>, Vec<Over>), Error> {
+    let (mut opened, mut over) = (Vec::new(), Vec::new());
+    for row in rows {
         let content = show::content(api, &row, Bodies::Whole).await?;
         if content.request.is_some() {
             opened.push((row, content));

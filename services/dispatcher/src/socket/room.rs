@@ -3,9 +3,7 @@
 //! A frame is whole in memory until it is written, and escaped text takes six times what the body
 //! takes: one webhook may be a frame for each of a thousand outputs, and for each socket.
 
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use telemetry::room::{self, Taken};
 
 use super::BODY_BYTES_MAX;
 
@@ -17,42 +15,25 @@ const SMALL_BODY_BYTES_MAX: u64 = 64 * 1024;
 /// What a frame may take for each byte of its body: the byte itself, as many as `\u0001` has, and
 /// those in Base64.
 const BYTES_PER_BODY_BYTE: u64 = 9;
-/// What is asked for at once.
-const STEP_BYTES: usize = 1024;
 
 const _: () = assert!(BODY_BYTES_MAX * BYTES_PER_BODY_BYTE <= ROOM_BYTES as u64, "the largest frame fits");
 
 /// The room that there is. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Room(Arc<Semaphore>);
-
-/// The room of one frame; given back when dropped.
-pub(crate) struct Taken(Option<OwnedSemaphorePermit>);
+pub(crate) struct Room(room::Room);
 
 impl Room {
     /// All of it.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(ROOM_BYTES / STEP_BYTES)))
+        Self(room::Room::new(ROOM_BYTES))
     }
 
-    /// Waits for room for the frame of a body of so many bytes; those who came first get it first.
+    /// Waits for room for the frame of a body of so many bytes.
     pub(crate) async fn take(&self, body_bytes: u64) -> Taken {
         if body_bytes <= SMALL_BODY_BYTES_MAX {
-            return Taken(None);
+            return Taken::default();
         }
-        let bytes = (body_bytes * BYTES_PER_BODY_BYTE).min(ROOM_BYTES as u64);
-        let steps = u32::try_from(bytes / STEP_BYTES as u64).unwrap_or(u32::MAX);
-        // It is never closed.
-        Taken(Arc::clone(&self.0).acquire_many_owned(steps).await.ok())
-    }
-}
-
-impl Taken {
-    /// Gives back what a frame does not take, once it is known how large it is.
-    pub(crate) fn keep(&mut self, bytes: usize) {
-        if let Some(permit) = &mut self.0 {
-            drop(permit.split(permit.num_permits().saturating_sub(bytes.div_ceil(STEP_BYTES))));
-        }
+        self.0.take(body_bytes * BYTES_PER_BODY_BYTE).await
     }
 }
 
@@ -73,15 +54,6 @@ mod tests {
         let second = room.take(BODY_BYTES_MAX).now_or_never().unwrap();
         assert!(room.take(BODY_BYTES_MAX).now_or_never().is_none());
         drop((largest, second));
-        assert_eq!(room.0.available_permits(), ROOM_BYTES / STEP_BYTES);
-    }
-
-    #[test]
-    fn who_waits_and_gives_up_takes_nothing() {
-        let room = Room::new();
-        let largest = room.take(BODY_BYTES_MAX).now_or_never().unwrap();
-        assert!(room.take(BODY_BYTES_MAX).now_or_never().is_none());
-        drop(largest);
-        assert_eq!(room.0.available_permits(), ROOM_BYTES / STEP_BYTES);
+        assert!(room.take(BODY_BYTES_MAX).now_or_never().is_some());
     }
 }
