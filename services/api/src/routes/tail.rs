@@ -23,8 +23,8 @@ use crate::logs::row::Row;
 use crate::logs::{Change, Cursor, query};
 use crate::show::{self, Bodies};
 
-/// Tells a reader that it missed something: too much happened while it was away, or it reads too
-/// slowly. The stream ends then; who comes again without an id begins with what comes next.
+/// Tells a reader that it missed something: too much happened in its bucket while it was away, or was
+/// slow to read. The stream ends then; who comes again without an id begins with what comes next.
 const DROPPED: &str = "dropped";
 
 /// What a listener may say.
@@ -38,6 +38,7 @@ struct Tail {
     api: Api,
     caller: Caller,
     bucket: Arc<Bucket>,
+    /// What changed while nobody listened.
     backlog: std::vec::IntoIter<Row>,
     /// What the reader has once it has the backlog.
     caught_up: Cursor,
@@ -59,18 +60,14 @@ pub(super) async fn follow(
     let last = headers.get("last-event-id").and_then(|id| read_cursor(id.to_str().ok()?));
     // First listening, then looking back: what changes in between comes twice and not never.
     let changes = api.logs().changes();
-    let caught_up = api.logs().cursor(bucket.id, bucket.ephemeral);
-    let id = bucket.id;
-    let backlog = match last {
-        Some(last) => {
-            api.logs().read(move |connection| query::since(connection, id, last, TAIL_BACKLOG_MAX + 1)).await?
-        }
-        None => Vec::new(),
+    let caught_up = last.unwrap_or_else(|| api.logs().cursor(bucket.id, bucket.ephemeral));
+    let backlog = Vec::new().into_iter();
+    let mut tail = Tail { api, caller, bucket, backlog, caught_up, changes, records, ended: false };
+    let first = match last {
+        Some(_) => tail.look_back().await?,
+        None => None,
     };
-    let ended = backlog.len() > TAIL_BACKLOG_MAX;
-    let backlog = if ended { Vec::new() } else { backlog };
-    let tail = Tail { api, caller, bucket, backlog: backlog.into_iter(), caught_up, changes, records, ended };
-    let first = if ended { Event::default().event(DROPPED).data("{}") } else { Event::default().comment("following") };
+    let first = first.unwrap_or_else(|| Event::default().comment("following"));
     let told = stream::unfold((Some(first), tail), |(first, mut tail)| async move {
         let event = match first {
             Some(first) => first,
@@ -87,13 +84,13 @@ impl Tail {
         if self.ended {
             return None;
         }
-        if let Some(row) = self.backlog.next() {
-            // Only after all of it may the reader go on from here.
-            let cursor = self.backlog.len().eq(&0).then_some(self.caught_up);
-            return self.show(&row, cursor).await;
-        }
         let stop = self.api.logs().stop().clone();
         loop {
+            if let Some(row) = self.backlog.next() {
+                // Only after all of it may the reader go on from here.
+                let cursor = self.backlog.len().eq(&0).then_some(self.caught_up);
+                return self.show(&row, cursor).await;
+            }
             let change = tokio::select! {
                 // The end of this process.
                 () = stop.given() => return None,
@@ -107,6 +104,7 @@ impl Tail {
             };
             match change {
                 Ok(change) if change.bucket == self.bucket.id => {
+                    self.caught_up = change.cursor;
                     let wanted =
                         move |connection: &_| query::by_key(connection, change.bucket, change.event, change.output);
                     match self.api.logs().read(wanted).await {
@@ -116,13 +114,30 @@ impl Tail {
                     }
                 }
                 Ok(_) => {}
+                // So much happened, most of it to others, that nothing was heard of some of it.
                 Err(RecvError::Lagged(_)) => {
-                    self.ended = true;
-                    return Some(Event::default().event(DROPPED).data("{}"));
+                    if let Some(event) = self.look_back().await.ok()? {
+                        return Some(event);
+                    }
                 }
                 Err(RecvError::Closed) => return None,
             }
         }
+    }
+
+    /// Takes up what changed since the reader was told last. When that is too much the reader is told
+    /// so, and it is the end.
+    async fn look_back(&mut self) -> Result<Option<Event>, Error> {
+        let (id, since) = (self.bucket.id, self.caught_up);
+        self.caught_up = self.api.logs().cursor(id, self.bucket.ephemeral);
+        let changed = move |connection: &_| query::since(connection, id, since, TAIL_BACKLOG_MAX + 1);
+        let backlog = self.api.logs().read(changed).await?;
+        self.ended = backlog.len() > TAIL_BACKLOG_MAX;
+        if self.ended {
+            return Ok(Some(Event::default().event(DROPPED).data("{}")));
+        }
+        self.backlog = backlog.into_iter();
+        Ok(None)
     }
 
     /// The bucket, unless it is gone, or the listener may not hear of it any more.

@@ -29,7 +29,10 @@ impl Bench {
     }
 
     pub(super) async fn with(house: &House, more: Value) -> Self {
-        let client = house.client(1).await;
+        Self::of(house.client(1).await, more).await
+    }
+
+    pub(super) async fn of(client: Client, more: Value) -> Self {
         let mut bucket = json!({ "name": "demo" });
         bucket.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let made = client.post("/v1/buckets", bucket).await.json(201);

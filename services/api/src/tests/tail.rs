@@ -3,7 +3,9 @@
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
+use model::EventId;
 use model::fact::{Ending, Next, Outcome};
+use model::record::{ApiAccess, Scopes};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -102,6 +104,27 @@ async fn a_listener_whose_token_or_bucket_is_gone_hears_nothing_more() {
     let (_, mut listener) = listen().await;
     bench.client.delete(&format!("/v1/buckets/{}?force=true", bench.bucket)).await.json(200);
     assert!(listener.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_listener_is_not_ended_by_what_happens_to_others() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    let other = house.further(&bench.client, 2, Scopes::default(), ApiAccess::Enabled).await;
+    let other = Bench::of(other, json!({})).await;
+    let mut listener = Listener::new(&bench.client, None).await;
+    let mut hears = async |event: EventId| {
+        let heard = listener.next().await.unwrap();
+        assert_eq!((heard.name.as_str(), heard.data["event_id"].as_str()), ("", Some(event.to_string().as_str())));
+    };
+    let first = bench.receive("first").await;
+    other.more(CHANGES_MAX + 1).await;
+    hears(first).await;
+    let second = bench.receive("second").await;
+    hears(second).await;
+    other.more(CHANGES_MAX + 1).await;
+    let third = bench.receive("third").await;
+    hears(third).await;
 }
 
 #[tokio::test]
