@@ -13,7 +13,7 @@ use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::body::{Frame, Incoming, SizeHint};
-use hyper::header::CONTENT_LENGTH;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -137,12 +137,19 @@ where
         let head = heads.admit(request.version());
         let (app, pulse) = (app.clone(), pulse.clone());
         async move {
-            let response = match head {
+            let upgrades = matches!(&head, Ok(Some(head)) if head.upgrades);
+            let mut response = match head {
                 Ok(head) => answer(&app, request, head, peer).await,
                 Err(refusal) => refusal.response().map(Body::new),
             };
+            let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+            // The tap has left HTTP/1 with this head, and would have the next request refused: behind a
+            // proxy, that of another caller.
+            if upgrades && !is_switched {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             // A connection that speaks another protocol from now on is never idle.
-            let pulse = (response.status() != StatusCode::SWITCHING_PROTOCOLS).then_some(pulse);
+            let pulse = (!is_switched).then_some(pulse);
             Ok::<_, Infallible>(response.map(|body| Answer { body, pulse }))
         }
     });

@@ -31,6 +31,9 @@ pub struct RawHead {
     pub version: Version,
     /// Every header line in order, with duplicates; names as written, values without the white space around them.
     pub headers: Vec<Header>,
+    /// It asks for another protocol: what follows is no HTTP for the tap, so that any answer but 101
+    /// has to end the connection.
+    pub upgrades: bool,
     /// Set when the request must be refused; the fields above are then as far as they were read.
     pub refusal: Option<Refusal>,
 }
@@ -66,6 +69,7 @@ impl RawHead {
             Ok(httparse::Status::Complete(len)) => {
                 let judged = judge::framing(&bytes[..len], &request);
                 let mut head = Self::copy(&bytes[..len], &request);
+                head.upgrades = judged == Ok(Framing::Upgrade);
                 head.refusal = judged.err();
                 Parsed::Whole(len, head, judged.unwrap_or(Framing::Length(0)))
             }
@@ -82,6 +86,7 @@ impl RawHead {
             target: Bytes::new(),
             version: Version::HTTP_11,
             headers: Vec::new(),
+            upgrades: false,
             refusal: Some(refusal),
         }
     }
@@ -99,6 +104,7 @@ impl RawHead {
             target: part(request.path.unwrap_or_default().as_bytes()),
             version: if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 },
             headers: request.headers.iter().map(line).collect(),
+            upgrades: false,
             refusal: None,
         }
     }

@@ -112,6 +112,20 @@ async fn a_panic_ends_its_request_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn an_upgrade_that_is_refused_ends_the_connection() {
+    let server = Running::start(limits()).await;
+    for path in ["/v1/socket", "/v1/agent?x"] {
+        let mut stream = server.connect().await;
+        let upgrade = format!("GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n");
+        let next = "GET /next HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(format!("{upgrade}{next}").as_bytes()).await.unwrap();
+        let answer = read_to_end(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close\r\n"), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_to_head_says_how_long_it_would_be_and_has_no_body() {
     let server = Running::start(limits()).await;
     let (mut sender, driver) = open_http2(server.connect().await).await;

@@ -57,6 +57,7 @@ impl Message {
             target: Bytes::from_static(target.as_bytes()),
             version: Version::HTTP_11,
             headers: lines.into_iter().map(|(name, value)| Header { name: name.into(), value: value.into() }).collect(),
+            upgrades: false,
             refusal: None,
         };
         Self { bytes, head, body: body.into() }
