@@ -20,6 +20,8 @@ use linger::Linger;
 /// [`Heads`] before hyper can see its last byte, so hyper's service finds it there.
 ///
 /// - After a head that is refused, nothing more is read: hyper never sees its body or what follows.
+/// - In a chunked body that is broken, or has a line feed alone in its trailers, hyper sees an error:
+///   it would read on behind such a trailer, and swallow the next request.
 /// - After an upgrade to WebSocket, or a head that does not parse, everything passes and no more
 ///   heads come: whatever hyper makes of it has no head and is refused.
 /// - A connection that starts as HTTP/2 passes as it is, without heads.
@@ -49,6 +51,8 @@ enum At {
     Other,
     /// In a stream that is no longer followed.
     Lost,
+    /// Behind what is no chunked body: hyper sees an error.
+    Broken,
     /// Behind a refused head.
     Stopped,
 }
@@ -82,12 +86,12 @@ impl<IO> HeadTap<IO> {
                         taken
                     }
                     Skipped::Broken => {
-                        self.at = At::Lost;
-                        rest.len()
+                        self.at = At::Broken;
+                        break;
                     }
                 },
                 At::Other | At::Lost => rest.len(),
-                At::Stopped => break,
+                At::Broken | At::Stopped => break,
             };
             rest = &rest[taken..];
         }
@@ -169,7 +173,7 @@ impl<IO> HeadTap<IO> {
     fn is_within_message(&self) -> bool {
         match self.at {
             At::Head => !self.held.is_empty(),
-            At::Body(_) | At::Chunked(_) | At::Lost | At::Stopped => true,
+            At::Body(_) | At::Chunked(_) | At::Lost | At::Broken | At::Stopped => true,
             At::Other => false,
         }
     }
@@ -199,10 +203,16 @@ impl<IO: AsyncRead + Unpin> AsyncRead for HeadTap<IO> {
             return Poll::Pending;
         }
         let start = buf.filled().len();
-        std::task::ready!(Pin::new(&mut tap.io).poll_read(cx, buf))?;
-        let passed = tap.follow(&buf.filled()[start..]);
-        buf.set_filled(start + passed);
-        Poll::Ready(Ok(()))
+        if !matches!(tap.at, At::Broken) {
+            std::task::ready!(Pin::new(&mut tap.io).poll_read(cx, buf))?;
+            let passed = tap.follow(&buf.filled()[start..]);
+            buf.set_filled(start + passed);
+        }
+        // What came before is seen first.
+        match tap.at {
+            At::Broken if buf.filled().len() == start => Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The chunked transfer coding (RFC 9112, section 7.1), followed only to find where it ends.
 //!
-//! It accepts all that hyper's decoder accepts and ends at the same byte. What only hyper refuses,
-//! such as trailers over a limit, ends the connection there.
+//! It accepts what hyper's decoder accepts, less a line feed alone in trailers, and ends at the same
+//! byte. What only hyper refuses, such as trailers over a limit, ends the connection there.
 
 /// A position in a chunked body.
 #[derive(Debug, Default)]
@@ -82,6 +82,8 @@ impl Chunked {
             (At::DataLf, b'\n') => Some(At::FirstDigit),
             (At::Line, b'\r') => Some(At::EndLf),
             (At::Trailer, b'\r') => Some(At::TrailerLf),
+            // To one hop a line ends here, and so may the body; hyper looks on for the next empty line.
+            (At::Line | At::Trailer, b'\n') => None,
             (At::Line | At::Trailer, _) => Some(At::Trailer),
             (At::TrailerLf, b'\n') => Some(At::Line),
             (At::EndLf, b'\n') => Some(At::End),

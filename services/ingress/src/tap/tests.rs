@@ -221,6 +221,19 @@ fn framing_that_hyper_lets_through_is_refused_and_the_connection_ends() {
 }
 
 #[test]
+fn trailers_with_a_bare_line_feed_swallow_no_request() {
+    let next = "GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
+    runtime().block_on(async {
+        for trailers in ["x: y\n\r\n", "\n\r\n", "\n", "x\n: y\r\n\r\n"] {
+            let start = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n";
+            let (calls, answers) = exchange_open(format!("{start}{trailers}{next}").as_bytes()).await;
+            assert!(calls.len() == 1 && calls[0].body.is_none(), "{trailers:?}: {answers}");
+            assert!(answers.matches("HTTP/1.1 ").count() <= 1, "{trailers:?}: {answers}");
+        }
+    });
+}
+
+#[test]
 fn behind_a_refused_head_nothing_is_read() {
     runtime().block_on(async {
         let refused = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n";
