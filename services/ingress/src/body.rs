@@ -3,12 +3,13 @@
 mod gathered;
 
 use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use store::event::{CHUNK_BYTES, INLINE_BYTES_MAX};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::budget::{Exhausted, Share};
 use crate::pace::Pace;
@@ -16,6 +17,8 @@ use gathered::Gathered;
 
 /// How many pieces of one body may await their acknowledgement while the next is received.
 const PIECES_IN_FLIGHT_MAX: usize = 2;
+/// How often a slow body is looked at again while memory is not short.
+const CROWDED_EVERY: Duration = Duration::from_millis(250);
 /// The most of one body that is in memory: what is being received, and the pieces in flight.
 pub(crate) const HELD_BYTES_MAX: usize = INLINE_BYTES_MAX + PIECES_IN_FLIGHT_MAX * CHUNK_BYTES;
 
@@ -45,7 +48,7 @@ pub(crate) enum Failure {
     /// It ended early, or its framing is wrong.
     #[error("the body is cut short or malformed")]
     Broken,
-    /// All bodies together take too much memory.
+    /// All bodies together take too much memory; or much of it, and this one comes slowly.
     #[error("no memory is left for bodies")]
     Exhausted,
     /// A piece could not be stored.
@@ -83,7 +86,7 @@ where
     let mut gathered = Gathered::expecting(announced.min(INLINE_BYTES_MAX));
     let mut pieces = Pieces::new(append);
     let mut bytes = 0;
-    while let Some(data) = next(body.as_mut(), &pace).await? {
+    while let Some(data) = next(body.as_mut(), &pace, share).await? {
         bytes += data.len();
         if bytes > bytes_max {
             return Err(Failure::TooLarge);
@@ -110,10 +113,22 @@ where
 }
 
 /// The next data of a body, or nothing at its end.
-async fn next<B: Body<Data = Bytes>>(mut body: Pin<&mut B>, pace: &Pace) -> Result<Option<Bytes>, Failure> {
+async fn next<B: Body<Data = Bytes>>(
+    mut body: Pin<&mut B>,
+    pace: &Pace,
+    share: &Share,
+) -> Result<Option<Bytes>, Failure> {
     loop {
         let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx));
-        match timeout_at(pace.deadline(), frame).await.map_err(|_| Failure::TooSlow)? {
+        let frame = tokio::select! {
+            // What is there goes before what is late.
+            biased;
+            // More of it came, or was waited for too long.
+            frame = timeout_at(pace.deadline(), frame) => frame.map_err(|_| Failure::TooSlow)?,
+            // Others need the room more.
+            () = crowds(pace, share) => return Err(Failure::Exhausted),
+        };
+        match frame {
             None => return Ok(None),
             Some(Err(_)) => return Err(Failure::Broken),
             // Trailers are not forwarded (RFC 9110, section 6.5.1), so they are not kept.
@@ -123,6 +138,14 @@ async fn next<B: Body<Data = Bytes>>(mut body: Pin<&mut B>, pace: &Pace) -> Resu
                 Err(_) => {}
             },
         }
+    }
+}
+
+/// Ends once the body is too slow for the room that it takes from others.
+async fn crowds(pace: &Pace, share: &Share) {
+    sleep_until(pace.crowded_deadline()).await;
+    while !share.is_crowding() {
+        sleep(CROWDED_EVERY).await;
     }
 }
 

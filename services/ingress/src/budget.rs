@@ -17,6 +17,8 @@ pub(crate) struct Budget {
     /// How many steps each address has, of those that have any.
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
     steps_per_address_max: usize,
+    /// Memory is short while fewer are left.
+    steps_short: usize,
 }
 
 /// What one request has taken of it; given back when dropped.
@@ -35,8 +37,9 @@ pub(crate) struct Exhausted;
 impl Budget {
     /// A budget of this many bytes, rounded down to whole steps.
     pub(crate) fn new(bytes: usize) -> Self {
-        let steps = Arc::new(Semaphore::new((bytes / STEP_BYTES).min(Semaphore::MAX_PERMITS)));
-        Self { steps, taken: Arc::default(), steps_per_address_max: usize::MAX }
+        let steps = (bytes / STEP_BYTES).min(Semaphore::MAX_PERMITS);
+        let (steps_short, steps) = (steps / 2, Arc::new(Semaphore::new(steps)));
+        Self { steps, taken: Arc::default(), steps_per_address_max: usize::MAX, steps_short }
     }
 
     /// The same, of which one address may have this many bytes.
@@ -108,6 +111,11 @@ impl Share {
             None => self.held = Some(permit),
         }
         Ok(())
+    }
+
+    /// Whether it holds some of what is short: more than half of all is taken.
+    pub(crate) fn is_crowding(&self) -> bool {
+        self.held.is_some() && self.budget.steps.available_permits() < self.budget.steps_short
     }
 
     fn held_steps(&self) -> usize {

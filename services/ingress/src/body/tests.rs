@@ -204,3 +204,32 @@ async fn a_piece_that_is_not_stored_fails_the_body() {
     let failed = read(Timed::parts(4, MIB), None, 10 * MIB, &mut share, append).await;
     assert!(matches!(failed, Err(Failure::Store(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_body_makes_room_once_memory_is_short() {
+    let budget = Budget::new(8 * MIB);
+    // Half a MiB at once, and then a trickle that is fast enough by itself.
+    let slow = || {
+        let trickle = (0..20).map(|_| (1_000, Bytes::from(vec![0; 8 * 1024])));
+        Timed::new([(0, Bytes::from(vec![0; MIB / 2]))].into_iter().chain(trickle))
+    };
+    let steady = || Timed::new((0..8).map(|_| (1_900, Bytes::from(vec![0; MIB / 2]))));
+    let read_one = async |body: Timed| {
+        let (stored, mut share) = (Stored::open(), budget.share());
+        read(body, None, 10 * MIB, &mut share, |index, piece| stored.append(index, piece)).await
+    };
+    assert!(read_one(slow()).await.is_ok(), "there is room");
+
+    let mut others = budget.share();
+    let crowd = async {
+        sleep(Duration::from_secs(5)).await;
+        others.hold(4 * MIB).unwrap();
+    };
+    let start = Instant::now();
+    let (ended, ()) = tokio::join!(read_one(slow()), crowd);
+    assert!(matches!(ended, Err(Failure::Exhausted)));
+    assert!(start.elapsed() < Duration::from_secs(6), "also one that was slow before");
+    assert!(read_one(steady()).await.is_ok(), "who brings much stays");
+    let late = Timed::new([(4_000, Bytes::from_static(b"a"))]);
+    assert!(read_one(late).await.is_ok(), "who holds nothing takes no room");
+}

@@ -29,3 +29,19 @@ fn our_own_waiting_does_not_count() {
     pace.paused(Duration::from_secs(30));
     assert_eq!(pace.deadline() - start, Duration::from_secs(42));
 }
+
+#[test]
+fn who_takes_up_memory_that_is_short_has_to_bring_more_of_it() {
+    let start = Instant::now();
+    let mut pace = Pace::start(start);
+    let seconds = |pace: &Pace| (pace.crowded_deadline() - start).as_secs();
+    assert_eq!(seconds(&pace), 2);
+    let at = |seconds| start + Duration::from_secs(seconds);
+    pace.received(CROWDED_BYTES as usize - 1, at(1));
+    assert_eq!(seconds(&pace), 2, "not enough");
+    pace.received(1, at(2));
+    assert_eq!(seconds(&pace), 4);
+    pace.received(CROWDED_BYTES as usize, at(3));
+    pace.paused(Duration::from_secs(10));
+    assert_eq!(seconds(&pace), 15, "our own waiting does not count");
+}
