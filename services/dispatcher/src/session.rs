@@ -237,6 +237,11 @@ impl Session {
         table.in_flight.iter().find(|(_, f)| f.event == event && f.key.output == output).map(|(number, _)| *number)
     }
 
+    /// Whether the attempt of this number is in flight.
+    pub(crate) fn is_in_flight(&self, number: u64) -> bool {
+        self.table().in_flight.contains_key(&number)
+    }
+
     pub(crate) fn in_flight(&self) -> usize {
         self.table().in_flight.len()
     }

@@ -4,6 +4,12 @@
 
 use std::collections::VecDeque;
 
+use super::CREDITS;
+
+/// How many may be without a proof before it is looked which of them need one: no more than
+/// [`CREDITS`] are in flight, and a client that never answers a ping may report over REST for days.
+const UNPROVEN_MAX: usize = 2 * CREDITS as usize;
+
 /// What was written and what is proven of it.
 #[derive(Debug, Default)]
 pub(super) struct Pongs {
@@ -16,10 +22,22 @@ pub(super) struct Pongs {
 }
 
 impl Pongs {
-    /// A webhook's frame was written. Returns whether a ping should follow: no other is under way.
-    pub(super) fn wrote(&mut self, number: u64) -> bool {
+    /// A webhook's frame was written. Returns whether a ping should follow: no other is under way. What
+    /// is not in flight any more has been settled in another way.
+    pub(super) fn wrote(&mut self, number: u64, is_in_flight: impl Fn(u64) -> bool) -> bool {
+        if self.unproven() >= UNPROVEN_MAX {
+            self.written.retain(|number| is_in_flight(*number));
+            for (_, numbers) in &mut self.marked {
+                numbers.retain(|number| is_in_flight(*number));
+            }
+            self.marked.retain(|(_, numbers)| !numbers.is_empty());
+        }
         self.written.push(number);
         self.pings == self.pongs
+    }
+
+    fn unproven(&self) -> usize {
+        self.written.len() + self.marked.iter().map(|(_, numbers)| numbers.len()).sum::<usize>()
     }
 
     /// A ping was written.

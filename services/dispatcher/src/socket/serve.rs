@@ -214,7 +214,8 @@ impl Served {
         drop(outgoing.taken);
         written?;
         // A proof is wanted soon: what has none is sent again when the connection breaks.
-        if self.pongs.wrote(outgoing.number) {
+        let is_in_flight = |number| self.live.as_ref().is_some_and(|live| live.is_in_flight(number));
+        if self.pongs.wrote(outgoing.number, is_in_flight) {
             self.ping_soon();
         }
         Ok(())

@@ -86,6 +86,11 @@ impl Live {
         self.session.received(numbers);
     }
 
+    /// Whether this webhook is unconfirmed.
+    pub(super) fn is_in_flight(&self, number: u64) -> bool {
+        self.session.is_in_flight(number)
+    }
+
     /// Whether webhooks are unconfirmed.
     pub(super) fn has_in_flight(&self) -> bool {
         self.session.in_flight() > 0
