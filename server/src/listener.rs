@@ -30,7 +30,7 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use axum::body::Body;
 use hyper::{Request, Response, body::Incoming};
 use ingress::RawHead;
-use telemetry::Stop;
+use telemetry::{Seldom, Stop};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -100,6 +100,7 @@ impl<A: App> Listener<A> {
         let places = Arc::new(Semaphore::new(self.limits.connections_max));
         let slots = Slots::new(&self.limits);
         let mut connections = JoinSet::new();
+        let mut failures = Seldom::default();
         loop {
             tokio::select! {
                 // No more connections.
@@ -109,7 +110,7 @@ impl<A: App> Listener<A> {
                     Ok((stream, address, place)) => {
                         self.admit(stream, address, place, &slots, &mut connections, &stop);
                     }
-                    Err(err) => pause_after(&err).await,
+                    Err(err) => pause_after(&err, &mut failures).await,
                 },
                 // A connection ended.
                 Some(ended) = connections.join_next() => note_panic(&ended),
@@ -157,13 +158,16 @@ async fn accept(
 }
 
 /// The caller may have left again before we took the connection: that says nothing about us.
-async fn pause_after(err: &io::Error) {
+async fn pause_after(err: &io::Error, failures: &mut Seldom) {
     let caller_left = matches!(
         err.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     );
     if !caller_left {
-        tracing::error!(error = %err, "connections cannot be accepted, trying on");
+        match failures.is_due() {
+            true => tracing::error!(error = %err, "connections cannot be accepted, trying on"),
+            false => tracing::debug!(error = %err, "connections cannot be accepted, trying on"),
+        }
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 }

@@ -17,14 +17,14 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use model::fact::{self, Fact};
 use model::{BucketId, EventId, GroupId, InputId, OutputId};
-use telemetry::Stop;
+use telemetry::{Seldom, Stop};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
 use crate::client::chain;
 use crate::event::Meta;
-use crate::watching::{AGAIN_WAIT, Seldom};
+use crate::watching::AGAIN_WAIT;
 use crate::{Error, Store};
 
 /// How many things may be told and not yet heard; the streams keep the rest.

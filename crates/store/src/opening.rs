@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use telemetry::Seldom;
 use tracing::{debug, error, warn};
 
 use crate::Error;
 use crate::client::{SETUP_WAIT, chain};
-use crate::watching::Seldom;
 
 /// The wait before the next try where somebody gave the wrong key or setting.
 const MEND_WAIT: Duration = Duration::from_secs(5);

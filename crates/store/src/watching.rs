@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use telemetry::Stop;
-use tokio::time::{Instant, sleep};
+use telemetry::{Seldom, Stop};
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use crate::Error;
@@ -11,23 +11,6 @@ use crate::client::chain;
 
 /// The wait before a watch is set up again after it broke.
 pub(crate) const AGAIN_WAIT: Duration = Duration::from_millis(500);
-/// How often it is said that a watch breaks again and again, as it does while NATS is away.
-const SAY_EVERY: Duration = Duration::from_secs(60);
-
-/// Says something no more often than every [`SAY_EVERY`].
-#[derive(Default)]
-pub(crate) struct Seldom(Option<Instant>);
-
-impl Seldom {
-    /// Whether it is to be said now.
-    pub(crate) fn is_due(&mut self) -> bool {
-        let is_due = self.0.is_none_or(|said| said.elapsed() >= SAY_EVERY);
-        if is_due {
-            self.0 = Some(Instant::now());
-        }
-        is_due
-    }
-}
 
 /// Follows, and again whenever that ends, until told to stop. `watch` names it in the log.
 pub(crate) async fn keep<F>(stop: &Stop, watch: &'static str, follow: impl Fn() -> F)
@@ -68,16 +51,5 @@ mod tests {
         })
         .await;
         assert_eq!(times.get(), 3);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_failure_that_goes_on_is_said_once_a_minute() {
-        let mut failures = Seldom::default();
-        let mut said = 0;
-        for _ in 0..360 {
-            said += u32::from(failures.is_due());
-            sleep(AGAIN_WAIT).await;
-        }
-        assert_eq!(said, 3);
     }
 }

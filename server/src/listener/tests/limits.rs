@@ -1,8 +1,11 @@
 //! Slow callers, too many callers, and the end.
 
-use crate::tls::{Certificates, Source};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use super::*;
+use crate::tls::{Certificates, Source};
 
 /// Short enough to wait for.
 const SHORT: Duration = Duration::from_millis(150);
@@ -108,6 +111,42 @@ async fn a_request_may_take_its_time_to_be_answered() {
     read_to_end(&mut silent).await;
     server.release.send(true).unwrap();
     assert!(read_to_end(&mut stream).await.ends_with("held"));
+}
+
+/// Counts what is said to the operator as an error.
+struct Errors(Arc<AtomicUsize>);
+
+impl Subscriber for Errors {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::ERROR
+    }
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn that_connections_cannot_be_accepted_is_said_once() {
+    let said = Arc::new(AtomicUsize::new(0));
+    let _counting = tracing::subscriber::set_default(Errors(Arc::clone(&said)));
+    let mut failures = Seldom::default();
+    for _ in 0..3 {
+        pause_after(&io::Error::other("no file descriptors"), &mut failures).await;
+    }
+    assert_eq!(said.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
