@@ -1,9 +1,9 @@
 //! Webhooks by the clock: when one is due, it is appended to the bucket of its cron as if its input
 //! had been called.
 //!
-//! Every copy of the API does this. The record of the cron says when it last ran, and who changes
-//! that is the one to run it: a time is run once, whoever runs it. A process that dies in between
-//! leaves that one run out; times that went by while nobody ran are made up for by one.
+//! Every copy of the API does this. All of them give the webhook of a time the same id, so the log
+//! keeps one; then the record of the cron says when it last ran. A process that dies in between runs
+//! that time again, or another one does. Times that went by while nobody ran are made up for by one.
 
 pub(crate) mod schedule;
 
@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use model::record::{Bucket, Cron};
 use model::request::{Header, Request};
 use model::{CronId, EventId, UnixMs};
@@ -18,13 +19,15 @@ use store::Store;
 use store::directory::{Revision, Versioned};
 use telemetry::Stop;
 use tracing::{debug, info, warn};
-use uuid::Uuid;
 
-use crate::{emit, write};
+use crate::emit::{self, NotAppended};
+use crate::write;
 
 /// How often it is looked what is due: the times of schedules are in minutes, those of `@every` in
 /// seconds.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How many are run side by side.
+const AT_ONCE: usize = 8;
 
 /// When each cron is due, as far as it was worked out.
 #[derive(Default)]
@@ -48,35 +51,47 @@ impl Due {
 pub(crate) async fn run(store: &Store, stop: &Stop) {
     let mut due = Due::default();
     while !stop.is_given() {
-        let crons = store.directory().crons();
+        let now = write::now();
+        let mut crons = store.directory().crons();
         due.0.retain(|id, _| store.directory().cron(*id).is_some());
-        for cron in crons {
-            if due.of(&cron).is_some_and(|at| at <= write::now()) && !stop.is_given() {
-                run_one(store, &cron).await;
-            }
-        }
+        crons.retain(|cron| due.of(cron).is_some_and(|at| at <= now));
+        let running = crons.into_iter().map(|cron| run_one(store, cron));
+        let running = futures_util::stream::iter(running).buffer_unordered(AT_ONCE).collect::<()>();
+        stop.or(running).await;
         stop.or(tokio::time::sleep(LOOK_EVERY)).await;
     }
 }
 
-/// Runs one that is due, unless another copy does.
-async fn run_one(store: &Store, cron: &Versioned<Cron>) {
-    let Some(bucket) = store.directory().bucket(cron.record.bucket) else { return };
-    let time = schedule::latest_run(&cron.record, write::now());
-    let ran = Cron { last_run: time, ..cron.record.as_ref().clone() };
-    match store.directory().update(&ran, cron.revision).await {
-        Ok(_) => post(store, &ran, &bucket.record).await,
-        Err(store::Error::Conflict) => debug!(cron = %ran.id, "another copy runs it"),
-        Err(error) => warn!(cron = %ran.id, %error, "a cron cannot be run now; trying again"),
+/// Runs one that is due, unless another copy has.
+async fn run_one(store: &Store, seen: Versioned<Cron>) {
+    let (id, directory) = (seen.record.id, store.directory());
+    // The log knows an id for minutes only; this process may have been stopped for longer.
+    if let Err(error) = directory.catch_up().await {
+        return warn!(cron = %id, %error, "a cron cannot be run now; trying again");
+    }
+    let Some(cron) = directory.cron(id).filter(|cron| cron.revision == seen.revision) else { return };
+    let Some(bucket) = directory.bucket(cron.record.bucket) else { return };
+    let Some(time) = schedule::latest_run(&cron.record, write::now()) else { return };
+    match post(store, &cron.record, &bucket.record, time).await {
+        Ok(event) => info!(cron = %id, %event, "a cron ran"),
+        Err(error @ NotAppended::Store(store::Error::Unavailable { .. })) => {
+            return warn!(cron = %id, %error, "the webhook of a cron was not stored; trying again");
+        }
+        Err(error) => warn!(cron = %id, %error, "the webhook of a cron cannot be stored"),
+    }
+    let ran = Cron { last_run: Some(time), ..cron.record.as_ref().clone() };
+    match directory.update(&ran, cron.revision).await {
+        Ok(_) => {}
+        Err(store::Error::Conflict) => debug!(cron = %id, "another copy ran it, or it was changed"),
+        Err(error) => warn!(cron = %id, %error, "it was not noted that a cron ran; trying again"),
     }
 }
 
-async fn post(store: &Store, cron: &Cron, bucket: &Bucket) {
-    let event = EventId(Uuid::now_v7());
-    match emit::append(store, bucket, event, &request(cron)).await {
-        Ok(()) => info!(cron = %cron.id, %event, "a cron ran"),
-        Err(error) => warn!(cron = %cron.id, %event, %error, "the webhook of a cron was not stored"),
-    }
+/// Appends the webhook of a cron for that time, unless it is there.
+pub(crate) async fn post(store: &Store, cron: &Cron, bucket: &Bucket, time: UnixMs) -> Result<EventId, NotAppended> {
+    let event = EventId::due(cron.id.0, "cron", time);
+    emit::append(store, bucket, event, &request(cron)).await?;
+    Ok(event)
 }
 
 fn request(cron: &Cron) -> Request {

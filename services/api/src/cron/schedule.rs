@@ -122,9 +122,12 @@ pub(crate) fn next_run(cron: &Cron) -> Option<UnixMs> {
 }
 
 /// The latest time of a cron that is due: of those that went by while nobody ran it only one is made
-/// up for.
+/// up for. One that runs once has its first, whenever it is looked at.
 pub(crate) fn latest_run(cron: &Cron, now: UnixMs) -> Option<UnixMs> {
     let first = next_run(cron)?;
+    if !cron.recurring {
+        return Some(first);
+    }
     let schedule = Schedule::parse(&cron.schedule, &cron.timezone).ok()?;
     let until = cron.ends_at.map_or(now, |end| end.min(now));
     unix(schedule.latest(timestamp(first)?, timestamp(until)?))

@@ -3,10 +3,12 @@
 use model::record::Cron;
 use model::{BucketId, CronId, UnixMs};
 use serde_json::{Value, json};
+use store::Store;
 use store::directory::Key;
 use telemetry::Stop;
+use tokio::task::JoinHandle;
 
-use super::house::{House, eventually};
+use super::house::{Client, House, eventually};
 use crate::cron;
 
 fn said() -> Value {
@@ -64,22 +66,9 @@ async fn a_destination_that_its_output_does_not_take_is_not_that_of_the_cron() {
 async fn a_time_is_run_once_by_any_number_of_copies() {
     let house = House::new().await;
     let copies = [house.client(1).await, house.client(1).await, house.client(1).await];
-    let mut once = said();
-    once["recurring"] = json!(false);
-    let made = copies[0].post("/v1/crons", once).await.json(201);
-    let (cron_id, bucket): (CronId, BucketId) = (id(&made).parse().unwrap(), id(&made["bucket"]).parse().unwrap());
-    // As if it had been made two days ago, so that it is due.
-    let directory = copies[0].store.directory();
-    let cron = directory.cron(cron_id).unwrap();
-    let ago = UnixMs(crate::write::now().0 - 2 * 24 * 3600 * 1000);
-    let due = Cron { counts_from: Some(ago), created_at: ago, ..cron.record.as_ref().clone() };
-    directory.update(&due, cron.revision).await.unwrap();
+    let (made, cron_id, bucket) = one_that_is_due(&copies[0]).await;
     let stop = Stop::new();
-    let running = copies.iter().map(|copy| {
-        let (store, stop) = (copy.store.clone(), stop.clone());
-        tokio::spawn(async move { cron::run(&store, &stop).await })
-    });
-    let running: Vec<_> = running.collect();
+    let running: Vec<_> = copies.iter().map(|copy| run(&copy.store, &stop)).collect();
     let store = &copies[1].store;
     eventually("it ran", async || store.events().last(bucket, false).await.unwrap().is_some()).await;
     eventually("all have seen that it ran", async || {
@@ -90,16 +79,75 @@ async fn a_time_is_run_once_by_any_number_of_copies() {
     for copy in running {
         copy.await.unwrap();
     }
+    assert_eq!(webhooks(store, bucket).await, 1);
     let last = store.events().last(bucket, false).await.unwrap().unwrap();
     let event = store.events().at(bucket, false, last).await.unwrap().unwrap();
-    let mut before = 0;
-    for place in 1..last {
-        before += usize::from(store.events().at(bucket, false, place).await.unwrap().is_some());
-    }
-    assert_eq!(before, 0, "it ran once");
     let request = store.events().open(bucket, event.event, event.input, event.sealed).await.unwrap();
     assert_eq!((request.method.as_str(), &request.body[..]), ("POST", &b"{}"[..]));
     assert_eq!(request.header("x-a"), Some(&b"1"[..]));
     let output = made["bucket"]["outputs"][0]["id"].as_str().unwrap().parse().unwrap();
     assert!(event.meta.is_due_to(output));
+}
+
+#[tokio::test]
+async fn a_run_that_was_noted_was_stored_also_by_a_copy_that_does_not_see_its_note() {
+    let house = House::new().await;
+    let client = house.client(1).await;
+    let (_, cron_id, bucket) = one_that_is_due(&client).await;
+    let stop = Stop::new();
+    let late = run(&house.deaf().await, &stop);
+    eventually("it is noted that it ran", async || {
+        client.store.directory().cron(cron_id).unwrap().record.last_run.is_some()
+    })
+    .await;
+    assert_eq!(webhooks(&client.store, bucket).await, 1);
+    stop.give();
+    late.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_that_was_stored_and_not_noted_is_noted_by_another_copy() {
+    let house = House::new().await;
+    let client = house.client(1).await;
+    let (_, cron_id, bucket) = one_that_is_due(&client).await;
+    let directory = client.store.directory();
+    let cron = directory.cron(cron_id).unwrap().record;
+    // As by a process that died then.
+    let time = cron::schedule::latest_run(&cron, crate::write::now()).unwrap();
+    cron::post(&client.store, &cron, &directory.bucket(bucket).unwrap().record, time).await.unwrap();
+    let stop = Stop::new();
+    let other = run(&client.store, &stop);
+    eventually("it is noted", async || directory.cron(cron_id).unwrap().record.last_run == Some(time)).await;
+    stop.give();
+    other.await.unwrap();
+    assert_eq!(webhooks(&client.store, bucket).await, 1);
+}
+
+/// A cron that runs once and is due, as if it had been made two days ago.
+async fn one_that_is_due(client: &Client) -> (Value, CronId, BucketId) {
+    let mut once = said();
+    once["recurring"] = json!(false);
+    let made = client.post("/v1/crons", once).await.json(201);
+    let (cron_id, bucket): (CronId, BucketId) = (id(&made).parse().unwrap(), id(&made["bucket"]).parse().unwrap());
+    let directory = client.store.directory();
+    let cron = directory.cron(cron_id).unwrap();
+    let ago = UnixMs(crate::write::now().0 - 2 * 24 * 3600 * 1000);
+    let due = Cron { counts_from: Some(ago), created_at: ago, ..cron.record.as_ref().clone() };
+    directory.update(&due, cron.revision).await.unwrap();
+    (made, cron_id, bucket)
+}
+
+fn run(store: &Store, stop: &Stop) -> JoinHandle<()> {
+    let (store, stop) = (store.clone(), stop.clone());
+    tokio::spawn(async move { cron::run(&store, &stop).await })
+}
+
+/// How many webhooks the log of a bucket has.
+async fn webhooks(store: &Store, bucket: BucketId) -> usize {
+    let last = store.events().last(bucket, false).await.unwrap().unwrap_or_default();
+    let mut count = 0;
+    for place in 1..=last {
+        count += usize::from(store.events().at(bucket, false, place).await.unwrap().is_some());
+    }
+    count
 }

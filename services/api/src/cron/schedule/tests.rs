@@ -95,4 +95,7 @@ fn of_the_times_that_went_by_the_latest_is_made_up_for() {
     assert_eq!(latest_run(&ended, now), Some(at("2026-03-27T12:00:00Z")));
     let ran = Cron { last_run: latest_run(&cron("@every 1h", ""), now), ..cron("@every 1h", "") };
     check_next(&ran, "2026-03-27T14:00:30Z");
+    // However late it is looked at, so that copies agree.
+    let once = Cron { recurring: false, ..cron("0 * * * *", "") };
+    assert_eq!(latest_run(&once, now), Some(at("2026-03-27T11:00:00Z")));
 }
