@@ -3,7 +3,7 @@
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FromAgent {
     /// Exactly one is set.
-    #[prost(oneof = "from_agent::Message", tags = "1, 2, 3")]
+    #[prost(oneof = "from_agent::Message", tags = "1, 2, 3, 4")]
     pub message: ::core::option::Option<from_agent::Message>,
 }
 /// Nested message and enum types in `FromAgent`.
@@ -20,6 +20,9 @@ pub mod from_agent {
         /// Says that the agent is alive.
         #[prost(message, tag = "3")]
         Heartbeat(super::Heartbeat),
+        /// Says that the agent is about to stop; only where Welcome says that it is heard.
+        #[prost(message, tag = "4")]
+        Leave(super::Leave),
     }
 }
 /// A message to the agent.
@@ -90,6 +93,9 @@ pub struct Welcome {
     /// Lets the agent come back without its secret.
     #[prost(message, optional, tag = "4")]
     pub session_token: ::core::option::Option<SessionToken>,
+    /// Whether Leave is heard: an earlier dispatcher ends the session over it.
+    #[prost(bool, tag = "5")]
+    pub hears_leave: bool,
 }
 /// A signed token that stands for the credentials for a while.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -241,6 +247,14 @@ pub struct Heartbeat {}
 /// The dispatcher is about to stop.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Drain {}
+/// The agent is about to stop. It takes no further deliveries, and still reports what is under way.
+/// It is said at once, and again for deliveries that had been on their way.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Leave {
+    /// The numbers of deliveries that it gives back: no Outcome follows, and they are another's.
+    #[prost(uint64, repeated, tag = "1")]
+    pub given_back: ::prost::alloc::vec::Vec<u64>,
+}
 /// What an agent serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -33,6 +33,8 @@ pub(super) struct Live {
     bodies: HashMap<u64, BodySink>,
     unsure: Unsure,
     is_draining: bool,
+    hears_leave: bool,
+    has_left: bool,
 }
 
 /// What a session works with.
@@ -70,14 +72,15 @@ enum Waiting {
 
 impl Live {
     pub(super) fn new(opened: Opened, with: With) -> Self {
-        let Opened { state, outgoing, incoming, .. } = opened;
-        Self { state, outgoing, incoming, with, bodies: HashMap::new(), unsure: Unsure::default(), is_draining: false }
+        let Opened { state, welcome, outgoing, incoming } = opened;
+        let (bodies, unsure, hears_leave) = (HashMap::new(), Unsure::default(), welcome.hears_leave);
+        Self { state, outgoing, incoming, with, bodies, unsure, is_draining: false, hears_leave, has_left: false }
     }
 
     /// Runs until the session ends. When the dispatcher asks for a session elsewhere, `drain` is
     /// given, and the session goes on until the dispatcher has heard all it waits for and ends it.
-    /// When `stop` is given no further deliveries are taken, and the session ends when nothing is
-    /// under way.
+    /// When `stop` is given no further deliveries are taken, what has not begun is given back, and the
+    /// session ends when nothing is under way.
     pub(super) async fn run(mut self, stop: &Stop, drain: &Stop) -> End {
         let (reports_tx, mut reports) = mpsc::unbounded_channel();
         let end = self.talk(&reports_tx, &mut reports, stop, drain).await;
@@ -111,8 +114,14 @@ impl Live {
         let dead = tokio::time::sleep_until(self.dead_at());
         tokio::pin!(dead);
         loop {
-            if stop.is_given() && self.state.is_idle() {
-                return End::Closed;
+            if stop.is_given() {
+                if let Some(Waiting::Delivery(delivery)) = waiting.take_if(|next| next.is_delivery()) {
+                    self.give_back(delivery.number);
+                }
+                if self.state.is_idle() {
+                    return End::Closed;
+                }
+                self.leave();
             }
             tokio::select! {
                 // The dispatcher says something; not heard while something waits for room.
@@ -128,7 +137,7 @@ impl Live {
                     self.take(ready, room, reports_tx);
                 }
                 // An attempt is over.
-                Some(report) = reports.recv() => self.report(report),
+                Some(report) = reports.recv() => self.report(report, stop),
                 // It is time for a sign of life.
                 _ = heartbeat.tick() => self.beat(),
                 // The dispatcher may be dead.
@@ -159,7 +168,7 @@ impl Live {
         };
         match self.state.receive(message, Instant::now())? {
             Step::Deliver(delivery) if stop.is_given() => {
-                self.state.finished(delivery.number);
+                self.give_back(delivery.number);
             }
             Step::Deliver(delivery) => return Ok(Some(Waiting::Delivery(delivery))),
             Step::Piece { number, data, is_last } => return Ok(Some(Waiting::Piece { number, data, is_last })),
@@ -213,8 +222,11 @@ impl Live {
         }
     }
 
-    fn report(&mut self, Report { number, ended }: Report) {
+    fn report(&mut self, Report { number, ended }: Report, stop: &Stop) {
         self.bodies.remove(&number);
+        if ended.is_none() && stop.is_given() {
+            return self.give_back(number);
+        }
         let (true, Some(ended)) = (self.state.finished(number), ended) else { return };
         let answer = ended.answer.as_deref().cloned();
         let outcome = v1::Outcome::new(number, ended.outcome, ended.duration_ms).with_answer(answer);
@@ -222,11 +234,33 @@ impl Live {
         self.say(v1::from_agent::Message::Outcome(outcome));
     }
 
+    /// Says that no further deliveries are taken, unless it was said.
+    fn leave(&mut self) {
+        if !self.has_left {
+            self.say_leave(Vec::new());
+        }
+    }
+
+    /// Gives back a delivery that is under way, for another agent to make.
+    fn give_back(&mut self, number: u64) {
+        if self.state.finished(number) {
+            self.say_leave(vec![number]);
+        }
+    }
+
+    fn say_leave(&mut self, given_back: Vec<u64>) {
+        self.has_left = true;
+        if self.hears_leave {
+            self.say(v1::from_agent::Message::Leave(v1::Leave { given_back }));
+        }
+    }
+
     fn beat(&self) {
         self.say(v1::from_agent::Message::Heartbeat(v1::Heartbeat {}));
     }
 
-    /// There is room for every outcome, so only heartbeats can find none; then enough is on its way.
+    /// There is room for every outcome and for what is given back instead, so only heartbeats can find
+    /// none; then enough is on its way.
     fn say(&self, message: v1::from_agent::Message) {
         let _ = self.outgoing.try_send(v1::FromAgent { message: Some(message) });
     }
@@ -244,6 +278,10 @@ impl Live {
 }
 
 impl Waiting {
+    fn is_delivery(&self) -> bool {
+        matches!(self, Self::Delivery(_))
+    }
+
     fn bytes(&self) -> u32 {
         let bytes = match self {
             Self::Delivery(delivery) => delivery.request.body.len(),

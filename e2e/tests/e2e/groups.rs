@@ -6,7 +6,7 @@ use async_nats::jetstream::{self, stream};
 use e2e::process::holds_port;
 use e2e::report::say;
 use e2e::wait::{holds, until};
-use e2e::{Agent, Arrival, Destination, Ledger, World, story};
+use e2e::{Agent, Arrival, Destination, Ledger, Reply, World, story};
 use model::EventId;
 use model::fact::Ending;
 use serde_json::json;
@@ -59,6 +59,47 @@ async fn one_of_two_agents_is_killed_and_the_other_goes_on() {
         let balance = ledger.close(&straight.destination.arrivals());
         say(&format!("one of two agents killed: {balance}"));
         assert_eq!(balance.lost, Vec::<u64>::new());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_asked_to_stop_leaves_what_it_has_not_begun_to_others() {
+    story(async |world: &World| {
+        let nats = world.nats().await?;
+        let plan = |name: &str, roles: &str| world.server_around(&nats, name, roles);
+        let front = plan("front", "auth,ingress,api").start().await?;
+        let [one, other] = [plan("one", "dispatcher").start().await?, plan("other", "dispatcher").start().await?];
+        let api = front.api()?;
+        let destination = Destination::start()?;
+        let bucket = api.make_bucket("deploys", json!({})).await?;
+        // Longer than an agent takes to stop at most.
+        api.make_output(&bucket, &destination.url("/"), json!({"timeout": 60})).await?;
+        let token = api.make_token(json!({})).await?;
+        let agent = |name: &str, dispatcher| world.agent(name).token(&token).servers(dispatcher, &front).serves_all();
+        let (mut leaving, staying) = (agent("leaving", &one).start()?, agent("staying", &other).start()?);
+        let mut next = 0;
+        until("both agents deliver", async || {
+            send(&front, &bucket, [next]).await?;
+            next += 1;
+            let arrivals = destination.arrivals();
+            Ok(holds([&leaving, &staying].iter().all(|agent| arrivals.iter().any(|a| delivered(agent, a)))))
+        })
+        .await?;
+
+        let stays = staying.process().id();
+        destination.replies(move |arrival| match stays {
+            Some(id) if holds_port(id, arrival.port) => Reply::Status(200),
+            _ => Reply::Silence,
+        });
+        let ledger = send(&front, &bucket, next..next + 100).await?;
+        leaving.process().terminate()?;
+        until("everything has been begun by one of them", async || {
+            Ok(holds(ledger.is_covered_by(&destination.arrivals())))
+        })
+        .await?;
+        assert!(leaving.process_mut().is_running()?, "it still waits for answers");
         Ok(())
     })
     .await;

@@ -294,6 +294,18 @@ impl Book {
         self.all().filter_map(|due| due.pulled.receipt.as_ref())
     }
 
+    /// Takes out what nobody has in hand, in the order in which it came; nothing where one waits for
+    /// another.
+    pub(crate) fn leave_waiting(&mut self) -> Vec<Receipt> {
+        if self.limits.waits != Waits::Never {
+            return Vec::new();
+        }
+        let retrying = self.retrying.drain(..).map(|(_, due)| due);
+        let mut all: Vec<Due> = self.waiting.drain(..).chain(retrying).collect();
+        all.sort_by_key(Due::event);
+        all.into_iter().filter_map(|due| due.pulled.receipt).collect()
+    }
+
     /// Everything that has not ended, in the order in which it came.
     pub(crate) fn into_receipts(self) -> Vec<Receipt> {
         let mut all: Vec<&Due> = self.all().collect();

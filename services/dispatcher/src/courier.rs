@@ -175,6 +175,7 @@ impl Courier {
     async fn finish(&mut self, cursor: &mut Cursor, rx: &mut mpsc::UnboundedReceiver<ToCourier>) {
         let end = Instant::now() + DRAIN_MAX;
         while self.work.book().in_hand() > 0 || self.work.has_facts() || !self.conclusions.is_empty() {
+            self.leave_waiting(cursor).await;
             tokio::select! {
                 () = sleep_until(end) => return,
                 Some(told) = rx.recv() => self.told(told),
@@ -183,6 +184,18 @@ impl Courier {
                 Some(concluded) = self.conclusions.appended(&mut self.work) => self.concluded(cursor, concluded).await,
                 // Whoever comes to the cursor meanwhile leaves us what we have in hand.
                 () = cursor.wind_down() => {}
+            }
+        }
+    }
+
+    /// Gives back what is not in hand, if others are there who need not wait for what is.
+    async fn leave_waiting(&mut self, cursor: &Cursor) {
+        if !cursor.peers().is_shared() {
+            return;
+        }
+        for receipt in self.work.leave_waiting() {
+            if let Err(error) = cursor.give_back(&receipt, Duration::ZERO).await {
+                self.later("give back an event", &error);
             }
         }
     }

@@ -17,7 +17,7 @@ use model::fact::Outcome;
 use model::reason::Reason;
 use model::{EventId, OutputId, SessionId};
 use proto::v1::to_agent::Message;
-use proto::v1::{FromAgent, ToAgent, from_agent};
+use proto::v1::{FromAgent, Leave, ToAgent, from_agent};
 use store::fact::CursorKey;
 use tokio::sync::mpsc;
 use tonic::Status;
@@ -88,6 +88,7 @@ struct Table {
     waiting: VecDeque<mpsc::UnboundedSender<ToCourier>>,
     /// Those of suspect outputs that found none.
     suspects_waiting: VecDeque<mpsc::UnboundedSender<ToCourier>>,
+    /// It begins nothing more.
     closed: bool,
 }
 
@@ -203,6 +204,10 @@ impl Session {
                 let reported = self.report(report.number, ended);
                 reported.map_err(|_| Status::invalid_argument("an outcome for nothing that is in flight"))
             }
+            Some(from_agent::Message::Leave(Leave { given_back })) => {
+                let left = self.leave(&given_back);
+                left.map_err(|_| Status::invalid_argument("something was given back that is not in flight"))
+            }
             Some(from_agent::Message::Heartbeat(_)) => Ok(()),
             Some(from_agent::Message::Hello(_)) => Err(Status::invalid_argument("a second hello")),
             None => Err(Status::invalid_argument("a message of an unknown kind")),
@@ -219,6 +224,24 @@ impl Session {
         // A courier that has ended gave the event back already.
         let _ = courier.send(ToCourier::Finished(event, ended));
         Ok(())
+    }
+
+    /// The agent is about to stop: it begins nothing more, and these are for others.
+    ///
+    /// # Errors
+    /// [`NotInFlight`].
+    fn leave(&self, given_back: &[u64]) -> Result<(), NotInFlight> {
+        let mut table = self.table();
+        table.close();
+        for number in given_back {
+            table.take(*number).ok_or(NotInFlight)?.lose("given back");
+        }
+        Ok(())
+    }
+
+    /// Whether it begins nothing more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.table().closed
     }
 
     /// The client has received these webhooks; what it does with them it does not say here.
@@ -250,12 +273,9 @@ impl Session {
     /// began: a courier that has another session begins with what it hears of first.
     pub(crate) fn close(&self) {
         let mut table = self.table();
-        table.closed = true;
-        table.waiting.clear();
-        table.suspects_waiting.clear();
+        table.close();
         for lost in std::mem::take(&mut table.in_flight).into_values() {
-            trace::given_up(&lost.span, "lost");
-            let _ = lost.courier.send(ToCourier::Lost(lost.event));
+            lost.lose("lost");
         }
     }
 
@@ -264,7 +284,20 @@ impl Session {
     }
 }
 
+impl InFlight {
+    fn lose(self, why: &'static str) {
+        trace::given_up(&self.span, why);
+        let _ = self.courier.send(ToCourier::Lost(self.event));
+    }
+}
+
 impl Table {
+    fn close(&mut self) {
+        self.closed = true;
+        self.waiting.clear();
+        self.suspects_waiting.clear();
+    }
+
     /// Takes an attempt out, and lets couriers that wait know that there is room.
     fn take(&mut self, number: u64) -> Option<InFlight> {
         let taken = self.in_flight.remove(&number)?;

@@ -227,6 +227,52 @@ async fn stopping_reports_what_is_under_way_first() {
 }
 
 #[tokio::test]
+async fn an_agent_that_stops_says_so_and_gives_back_what_it_has_not_begun() {
+    let (release, held) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let to = slow_destination(release.clone(), held.clone()).await;
+    let mut dispatcher = Dispatcher::start().await;
+    let agent = Agent::with_room(&dispatcher.url(), &[], 1000);
+    let mut session = dispatcher.accept().await;
+    session.hello().await;
+    session.welcome_to_leave().await;
+    session.say(Message::Delivery(delivery(1, &to, &[0; 600]))).await;
+    held.acquire().await.unwrap().forget();
+    let of = |number: u8| v1::Delivery { event_id: vec![number; 16].into(), ..delivery(number.into(), &to, &[0; 600]) };
+    // There is no room to begin it.
+    session.say(Message::Delivery(of(2))).await;
+    let stopping = tokio::spawn(agent.stop());
+    // It may have come to the agent after the end.
+    while session.given_back().await != [2] {}
+    release.add_permits(1);
+    assert_eq!(session.outcome().await, (1, Outcome::Answered(200)));
+    assert!(session.is_over().await);
+    drop(session);
+    stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_comes_to_an_agent_that_stops_is_given_back_at_once() {
+    let (release, held) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let to = slow_destination(release.clone(), held.clone()).await;
+    let mut dispatcher = Dispatcher::start().await;
+    let agent = Agent::start(&dispatcher.url(), &[]);
+    let mut session = dispatcher.accept().await;
+    session.hello().await;
+    session.welcome_to_leave().await;
+    session.say(Message::Delivery(delivery(1, &to, b""))).await;
+    held.acquire().await.unwrap().forget();
+    let stopping = tokio::spawn(agent.stop());
+    assert_eq!(session.given_back().await, Vec::<u64>::new(), "it takes no more");
+    session.say(Message::Delivery(delivery(2, &to, b""))).await;
+    assert_eq!(session.given_back().await, [2], "while the first is under way");
+    release.add_permits(1);
+    assert_eq!(session.outcome().await, (1, Outcome::Answered(200)));
+    assert!(session.is_over().await);
+    drop(session);
+    stopping.await.unwrap();
+}
+
+#[tokio::test]
 async fn what_a_lost_session_had_made_is_not_made_again() {
     let (release, held) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let slow = slow_destination(release.clone(), held.clone()).await;

@@ -181,6 +181,16 @@ fn what_is_left_is_given_back_in_order() {
 }
 
 #[test]
+fn what_nobody_has_in_hand_can_be_left_to_others_before_the_rest() {
+    let mut book = book([3, 4, 5, 6]);
+    book.note(true, NOW);
+    assert_eq!(begin_all(&mut book), [3, 4]);
+    fail(&mut book, 4, NOW);
+    assert_eq!(book.leave_waiting(), [4, 5, 6].map(receipt));
+    assert_eq!(book.into_receipts(), [receipt(3)]);
+}
+
+#[test]
 fn whatever_has_not_ended_is_counted_wherever_it_is() {
     let mut book = book([5, 3, 7]);
     assert_eq!(book.all_here(), (3, Some(event(3))));

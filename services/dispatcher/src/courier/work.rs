@@ -42,7 +42,7 @@ pub(crate) struct Work {
     sessions: VecDeque<Arc<Session>>,
     book: Book,
     /// The attempt that is just being handed over; one at a time keeps the order.
-    handing: Option<EventId>,
+    handing: Option<(EventId, Arc<Session>)>,
     /// The parked delivery whose event is just being read again.
     reading: Option<EventId>,
     /// The facts that are not yet on their way into the log.
@@ -145,7 +145,7 @@ impl Work {
             }
             match self.session_for(&due) {
                 Some((session, number, span)) => {
-                    self.handing = Some(event);
+                    self.handing = Some((event, Arc::clone(&session)));
                     let next = delivery::Next { number, span, due, output };
                     return Some(Handing { session, next, busy: self.book.busy_keys() });
                 }
@@ -161,30 +161,30 @@ impl Work {
     /// # Errors
     /// What passes; the attempt is the next one again then.
     pub(crate) fn handed(&mut self, handed: Handed, now: UnixMs) -> Result<(), store::Error> {
-        let Some(event) = self.handing.take() else { return Ok(()) };
+        let Some((event, session)) = self.handing.take() else { return Ok(()) };
         match handed {
             // A session that is gone tells us about all that it had.
             Ok(key) => self.book.begun(event, key, now),
             Err(NotHanded::SessionGone) => {}
             Err(NotHanded::Behind(key)) => {
-                self.withdraw(event);
+                session.withdraw(&self.key, event);
                 self.book.wait_for_key(event, key);
             }
             Err(NotHanded::Unreadable(error)) => {
                 error!(%event, %error, "an event cannot be opened; its delivery has failed");
-                self.withdraw(event);
+                session.withdraw(&self.key, event);
                 self.end(event, Ending::Failed, Some(Reason::Unreadable), now);
             }
             Err(NotHanded::Unfit(reason)) => {
-                self.withdraw(event);
+                session.withdraw(&self.key, event);
                 self.end(event, Ending::Failed, Some(reason), now);
             }
             Err(NotHanded::Rejected) => {
-                self.withdraw(event);
+                session.withdraw(&self.key, event);
                 self.end(event, Ending::Rejected, Some(Reason::Rules), now);
             }
             Err(NotHanded::Later(error)) => {
-                self.withdraw(event);
+                session.withdraw(&self.key, event);
                 self.book.put_back(event);
                 return Err(error);
             }
@@ -280,6 +280,11 @@ impl Work {
         Ok(())
     }
 
+    /// Leaves what is not in hand to others; returns what it is given back by.
+    pub(crate) fn leave_waiting(&mut self) -> Vec<Receipt> {
+        self.book.leave_waiting()
+    }
+
     /// What to acknowledge everything that has not ended by, in the order in which it came.
     pub(crate) fn into_receipts(self) -> Vec<Receipt> {
         self.book.into_receipts()
@@ -295,10 +300,6 @@ impl Work {
             }
         }
         None
-    }
-
-    fn withdraw(&self, event: EventId) {
-        self.sessions.iter().for_each(|s| s.withdraw(&self.key, event));
     }
 
     fn finished(

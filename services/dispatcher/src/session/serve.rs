@@ -80,6 +80,7 @@ impl Served {
             heartbeat_ms: u32::try_from(HEARTBEAT.as_millis()).unwrap_or(u32::MAX),
             buckets: subscription.bucket_names(),
             session_token: identity.session_token.clone().map(session_token),
+            hears_leave: true,
         };
         send(&line, Message::Welcome(welcome)).await.map_err(|_| Status::cancelled("the agent is gone"))?;
         info!(session = %session.id(), token = %identity.token, version = hello.agent_version.as_str(), "a session opened");
@@ -152,7 +153,12 @@ impl Served {
     fn heard(&mut self, message: Option<Result<FromAgent, Status>>) -> Result<(), Status> {
         let message = message.ok_or_else(|| Status::cancelled("the agent closed the session"))??;
         self.heard = Instant::now();
-        self.session.hear(message)
+        self.session.hear(message)?;
+        if self.session.is_closed() {
+            // What it has is still reported; what it has not is for others.
+            self.subscription.end();
+        }
+        Ok(())
     }
 
     async fn changed(&mut self, change: Result<Key, RecvError>) -> Result<(), Status> {

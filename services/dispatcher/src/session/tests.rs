@@ -111,3 +111,23 @@ fn a_session_that_ends_tells_what_is_lost_and_begins_nothing_more() {
     assert!(matches!(rx.try_recv(), Ok(ToCourier::Lost(lost)) if lost == event(7)));
     assert_eq!(begin(&session, &tx, 1, 8, false), None);
 }
+
+#[test]
+fn what_an_agent_that_leaves_gives_back_is_for_others_and_the_rest_it_reports() {
+    let (tx, mut rx) = mpsc::unbounded_channel();
+    let session = session(3);
+    for number in 1..=2 {
+        begin(&session, &tx, 1, number, false).unwrap();
+    }
+    let say = |given_back| {
+        let message = Some(from_agent::Message::Leave(Leave { given_back }));
+        session.hear(FromAgent { message })
+    };
+    say(vec![]).unwrap();
+    assert_eq!(begin(&session, &tx, 1, 3, false), None, "it takes no more, though there were room");
+    say(vec![2]).unwrap();
+    assert!(matches!(rx.try_recv(), Ok(ToCourier::Lost(back)) if back == event(2)));
+    assert!(say(vec![2]).is_err(), "twice");
+    session.report(1, refused(5)).unwrap();
+    assert!(matches!(rx.try_recv(), Ok(ToCourier::Finished(ended, _)) if ended == event(1)));
+}

@@ -113,14 +113,13 @@ impl Session {
         self.welcome_with_heartbeat(session_token, 60_000).await;
     }
 
+    /// As a dispatcher does that hears who leaves.
+    pub(super) async fn welcome_to_leave(&self) {
+        self.say(ToAgent::Welcome(v1::Welcome { hears_leave: true, ..welcome("t", 60_000) })).await;
+    }
+
     pub(super) async fn welcome_with_heartbeat(&self, session_token: &str, heartbeat_ms: u32) {
-        self.say(ToAgent::Welcome(v1::Welcome {
-            session_id: "test".into(),
-            heartbeat_ms,
-            buckets: vec!["orders".into()],
-            session_token: Some(token(session_token)),
-        }))
-        .await;
+        self.say(ToAgent::Welcome(welcome(session_token, heartbeat_ms))).await;
     }
 
     pub(super) async fn chunk(&self, number: u64, data: &[u8], broken: bool) {
@@ -157,6 +156,14 @@ impl Session {
         }
     }
 
+    /// What the agent gives back as it leaves.
+    pub(super) async fn given_back(&mut self) -> Vec<u64> {
+        match self.hear().await {
+            Some(FromAgent::Leave(v1::Leave { given_back })) => given_back,
+            other => panic!("does not leave: {other:?}"),
+        }
+    }
+
     /// Waits until the agent has ended the session; nothing but heartbeats may come before.
     pub(super) async fn is_over(&mut self) -> bool {
         loop {
@@ -174,6 +181,16 @@ impl Session {
             Heard::WebSocket(messages) => messages.recv().await?,
         };
         Some(message.message.unwrap())
+    }
+}
+
+fn welcome(session_token: &str, heartbeat_ms: u32) -> v1::Welcome {
+    v1::Welcome {
+        session_id: "test".into(),
+        heartbeat_ms,
+        buckets: vec!["orders".into()],
+        session_token: Some(token(session_token)),
+        hears_leave: false,
     }
 }
 

@@ -40,6 +40,15 @@ fn in_strict_order_the_next_begins_when_the_one_before_has_ended() {
 }
 
 #[test]
+fn where_one_waits_for_another_none_is_left_to_others_before_it() {
+    for waits in [Waits::Always, Waits::SameKey] {
+        let mut book = limited(Limits { waits, ..Limits::default() }, [1, 2]);
+        assert_eq!(begin_all(&mut book), [1]);
+        assert_eq!(book.leave_waiting(), []);
+    }
+}
+
+#[test]
 fn in_order_by_key_only_those_with_the_same_key_wait() {
     let limits = Limits { waits: Waits::SameKey, ..Limits::default() };
     let mut book = limited(limits, 1..=4);
