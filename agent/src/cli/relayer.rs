@@ -72,7 +72,7 @@ impl Args {
 pub(super) fn relayer(exec: Option<Exec>, allow: Allow) -> Relayer {
     match exec {
         Some(exec) => Relayer::Exec(exec),
-        None => Relayer::Http(Box::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System)), allow),
+        None => Relayer::Http(Box::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::system())), allow),
     }
 }
 

@@ -22,7 +22,7 @@ impl Harness {
     fn new(allow: &[&str]) -> Self {
         let allow = Allow::new(allow.iter().map(|rule| rule.parse().unwrap()).collect());
         let worker = Worker::new(Relayer::Http(
-            Box::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System)),
+            Box::new(Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::system())),
             allow,
         ));
         let (tx, reports) = mpsc::unbounded_channel();

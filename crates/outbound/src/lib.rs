@@ -6,7 +6,7 @@
 //! - [`Forward`] makes the request of an attempt out of what was received.
 //! - [`Guard`] is what its caller says about where attempts may go; [`Public`] is the one of attempts
 //!   that the relay itself makes.
-//! - [`Resolver`] finds the addresses of a name.
+//! - [`Resolver`] finds the addresses of a name; `Lookups` are those of the system that are under way.
 //! - [`Head`] is the request line and header lines, byte for byte, checked to be one request.
 //! - [`Body`] is what follows: whole, or in pieces as they arrive.
 //! - `answer` reads what came back.
@@ -18,6 +18,7 @@ mod client;
 mod forward;
 
 pub mod guard;
+mod lookups;
 mod public;
 mod resolver;
 

@@ -9,14 +9,16 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
+use crate::lookups::Lookups;
 use crate::net;
 
 /// Finds the addresses of a name.
 #[derive(Debug)]
-pub enum Resolver {
-    /// As the system does, with its hosts file.
-    System,
-    /// By asking name servers, and nobody else.
+pub struct Resolver(By);
+
+#[derive(Debug)]
+enum By {
+    System(Lookups),
     Servers(Box<TokioResolver>),
 }
 
@@ -26,7 +28,12 @@ pub enum Resolver {
 pub struct InvalidServers(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl Resolver {
-    /// A resolver that asks these name servers, over UDP and, for large answers, TCP.
+    /// A resolver that asks the system, with its hosts file.
+    pub fn system() -> Self {
+        Self(By::System(Lookups::default()))
+    }
+
+    /// A resolver that asks these name servers and nobody else, over UDP and, for large answers, TCP.
     ///
     /// # Errors
     /// When the library refuses them.
@@ -44,7 +51,7 @@ impl Resolver {
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.use_hosts_file = ResolveHosts::Never;
         let resolver = builder.build().map_err(|err| InvalidServers(Box::new(err)))?;
-        Ok(Self::Servers(Box::new(resolver)))
+        Ok(Self(By::Servers(Box::new(resolver))))
     }
 
     /// The addresses of `host` now. A literal address is its own.
@@ -55,9 +62,16 @@ impl Resolver {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        match self {
-            Self::System => net::resolve(host, port).await,
-            Self::Servers(resolver) => {
+        match &self.0 {
+            By::System(lookups) => {
+                let found = lookups.find(host, |host| async move {
+                    let found = net::resolve(&host, 0).await?;
+                    Ok(found.iter().map(SocketAddr::ip).collect())
+                });
+                let found = found.await?;
+                Ok(found.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+            }
+            By::Servers(resolver) => {
                 let found = resolver.lookup_ip(fully_qualified(host)).await.map_err(io::Error::other)?;
                 let found: Vec<_> = found.iter().map(|address| SocketAddr::new(address, port)).collect();
                 net::not_empty(found)

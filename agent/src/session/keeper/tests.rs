@@ -37,7 +37,7 @@ impl Agent {
         let credentials = Credentials::new("key".into(), "hush".to_owned().into());
         let buckets = buckets.iter().map(|name| (*name).to_owned()).collect();
         let subscription = Subscription { buckets, group: "blue".into(), credits: 4 };
-        let client = Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System);
+        let client = Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::system());
         let worker = Worker::new(Relayer::Http(Box::new(client), Allow::default()));
         let (stop, health) = (Stop::new(), Health::default());
         let mut keeper = Keeper::new(server, choice, credentials, subscription, worker.clone(), health.clone());

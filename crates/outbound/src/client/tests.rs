@@ -32,7 +32,7 @@ impl Guard for All {
 }
 
 fn client() -> Client {
-    Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::System)
+    Client::new(Tls::new(b"http/1.1", Vec::new()), Resolver::system())
 }
 
 fn lines(lines: &[(&str, &str)]) -> Vec<Header> {
@@ -295,6 +295,6 @@ async fn certificates_are_verified_unless_the_output_says_otherwise() {
     unverified.verify = false;
     assert_eq!(send(&unknown, unverified).await, Outcome::Answered(200));
     assert_eq!(send(&unknown, post(&url, b"")).await, Outcome::NotConnected, "an unverified connection stays apart");
-    let known = Client::new(Tls::new(b"http/1.1", vec![made.cert.der().clone()]), Resolver::System);
+    let known = Client::new(Tls::new(b"http/1.1", vec![made.cert.der().clone()]), Resolver::system());
     assert_eq!(send(&known, post(&url, b"")).await, Outcome::Answered(200));
 }

@@ -59,7 +59,7 @@ impl Attempts {
     /// When the operator's name servers cannot be used.
     pub(crate) fn new(config: Config) -> Result<Self, InvalidServers> {
         let resolver = match config.dns_servers.as_slice() {
-            [] => Resolver::System,
+            [] => Resolver::system(),
             servers => Resolver::of_servers(servers)?,
         };
         Ok(Self {
