@@ -15,9 +15,9 @@ use serde_json::Value;
 
 /// Every field is written, so that one which comes, goes or is named anew shows.
 #[test]
-fn records_of_version_1_read_and_are_written_alike() {
-    let golden = include_str!("../testdata/records-v1.jsonl");
-    for line in golden.lines() {
+fn records_of_every_version_read_and_are_written_alike() {
+    let golden = [include_str!("../testdata/records-v1.jsonl"), include_str!("../testdata/records-v2.jsonl")];
+    for line in golden.iter().flat_map(|version| version.lines()) {
         let (kind, json) = line.split_once(' ').unwrap();
         let written = match kind {
             "account" => written_again::<Account>(json),

@@ -176,6 +176,11 @@ impl Store {
         self.inner.clock.now()
     }
 
+    /// Whether [`Store::now`] is by the clock of NATS.
+    pub fn knows_time(&self) -> bool {
+        self.inner.clock.is_known()
+    }
+
     /// What people configured.
     pub fn directory(&self) -> &Directory {
         &self.inner.directory

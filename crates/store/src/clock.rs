@@ -35,6 +35,11 @@ impl Clock {
         }
     }
 
+    /// Whether it was heard what time it is by NATS.
+    pub(crate) fn is_known(&self) -> bool {
+        self.heard().is_some()
+    }
+
     fn heard(&self) -> MutexGuard<'_, Option<Heard>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -49,10 +54,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_goes_on_from_what_was_heard_whatever_this_machine_says() {
         let clock = Clock::default();
-        assert!(clock.now() > UnixMs(1_700_000_000_000), "this machine's own");
+        assert!(!clock.is_known() && clock.now() > UnixMs(1_700_000_000_000), "this machine's own");
         clock.hear(UnixMs(5000));
         tokio::time::advance(Duration::from_secs(3)).await;
-        assert_eq!(clock.now(), UnixMs(8000));
+        assert_eq!((clock.is_known(), clock.now()), (true, UnixMs(8000)));
         clock.hear(UnixMs(7900));
         assert_eq!(clock.now(), UnixMs(7900), "what was heard last counts");
     }

@@ -1,16 +1,22 @@
 //! Agents of one group share the work; each group gets everything.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use anyhow::Context;
 use async_nats::jetstream::{self, stream};
 use e2e::process::holds_port;
 use e2e::report::say;
 use e2e::wait::{holds, until};
 use e2e::{Agent, Arrival, Destination, Ledger, Reply, World, story};
-use model::EventId;
+use futures_util::TryStreamExt;
 use model::fact::Ending;
+use model::record::Group;
+use model::{EventId, GroupId};
 use serde_json::json;
+use store::directory::Key;
 
+use crate::keys;
 use crate::straight::{Straight, send};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,6 +133,42 @@ async fn a_group_that_could_not_be_noted_is_noted_later() {
             Ok(holds(groups.as_array().into_iter().flatten().any(|group| group["name"] == "late")))
         })
         .await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_nobody_has_come_for_in_a_month_is_forgotten() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    story(async |world: &World| {
+        let mut straight = Straight::new(world).await?;
+        straight.send_through(1).await?;
+        let masters = std::fs::read_to_string(straight.server.data_dir().join("master.key"))?;
+        let store = keys::open(&straight.server.nats()?, masters.parse()?).await?;
+        let directory = store.directory();
+        directory.loaded().await;
+        let of_agent = directory.groups().pop().context("the agent has no group")?.record;
+        let now = of_agent.seen_at.context("it was not noted that the agent is there")?;
+        for (name, days) in [("away", 31), ("absent", 29)] {
+            let (id, seen_at) = (GroupId::named(of_agent.account, name), Some(now.minus(DAY * days)));
+            let group = Group { id, name: name.to_owned(), seen_at, ..of_agent.as_ref().clone() };
+            directory.ensure_group(&group).await?;
+        }
+        straight.server.kill().await?;
+        straight.server.start_again().await?;
+        until("it is forgotten, and no other", async || {
+            let groups = straight.api.call("GET", "/v1/groups", &json!(null), 200).await?;
+            let names: Vec<_> = groups.as_array().into_iter().flatten().map(|group| group["name"].clone()).collect();
+            let stay = [json!("absent"), json!(of_agent.name)];
+            Ok(holds(names.len() == 2 && stay.iter().all(|name| names.contains(name))))
+        })
+        .await?;
+        let key = Key::Group(of_agent.bucket, of_agent.output, GroupId::named(of_agent.account, "away"));
+        let context = jetstream::new(straight.server.nats()?.connect().await?);
+        let kept = context.get_stream("KV_directory").await?.info_with_subjects(format!("$KV.directory.{key}")).await?;
+        let kept: Vec<_> = kept.try_collect().await?;
+        assert!(matches!(kept[..], [(_, 1)]), "that it is gone, and nothing of what it was: {kept:?}");
+        Ok(())
     })
     .await;
 }

@@ -13,7 +13,8 @@
 //! - `public` is the session that makes attempts at public outputs, without an agent.
 //! - `alert` tells owners of trouble.
 //! - `trace` makes the spans of attempts.
-//! - `caretaker` ends what became too old on cursors that have no session.
+//! - `caretaker` ends what became too old on cursors that have no session, `forget` groups that no agent
+//!   comes for any more.
 //!
 //! Not needed for correctness: anything in here. A dispatcher that dies loses nothing; what it had
 //! in hand is given out again by JetStream, less what the facts say was sent.
@@ -24,6 +25,7 @@ mod caretaker;
 mod clock;
 mod courier;
 mod delivery;
+mod forget;
 mod gate;
 mod hub;
 mod metrics;
@@ -112,6 +114,7 @@ impl Dispatcher {
         tokio::join!(
             alert::run(&self.hub, self.public.clone()),
             caretaker::run(&self.hub),
+            forget::run(&self.hub),
             presence::run(&self.hub),
             public::run(&self.hub, self.public.clone()),
             socket::sweep::run(&self.hub),

@@ -182,8 +182,8 @@ impl Public {
         let key = CursorKey { bucket, output: output.id, group: id, ephemeral };
         // Deliveries are owed since there is an output, whenever a dispatcher first sees it.
         let created_at = output.created_at;
-        let group =
-            Group { id, output: output.id, bucket, account: output.account, name: GROUP_NAME.to_owned(), created_at };
+        let (account, name) = (output.account, GROUP_NAME.to_owned());
+        let group = Group { id, output: output.id, bucket, account, name, created_at, seen_at: None };
         Some((key, group))
     }
 

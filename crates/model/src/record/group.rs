@@ -20,4 +20,7 @@ pub struct Group {
     pub name: String,
     /// When it first attached.
     pub created_at: UnixMs,
+    /// When agents of it were last seen, to within a day; `None` where an earlier version did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<UnixMs>,
 }

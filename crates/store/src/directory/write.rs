@@ -97,7 +97,12 @@ impl Directory {
             let marker = self.write(actor, key, deleted, Bytes::new()).await?;
             return self.shows(marker).await;
         }
-        self.inner.kv.delete(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
+        if let Key::Group(..) = key {
+            // They come and go for good, and nobody asks what they were.
+            self.inner.kv.purge(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
+        } else {
+            self.inner.kv.delete(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
+        }
         let entry = self.inner.kv.entry(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
         match entry {
             Some(marker) => self.shows(marker.revision).await,

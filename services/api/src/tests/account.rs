@@ -129,6 +129,7 @@ async fn who_is_connected_is_shown_to_its_account_alone() {
         account: AccountId(Uuid::from_u128(1)),
         name: "g".to_owned(),
         created_at: UnixMs(1000),
+        seen_at: None,
     };
     house.store.directory().ensure_group(&group).await.unwrap();
     let session = |account: u128, n: u128| SessionSeen {

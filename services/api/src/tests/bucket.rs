@@ -111,6 +111,7 @@ async fn force_takes_everything_that_belongs_to_it() {
             account: client.store.directory().bucket(bucket).unwrap().record.account,
             name: "g".to_owned(),
             created_at: crate::write::now(),
+            seen_at: None,
         };
         client.store.directory().ensure_group(&group).await.unwrap();
     }

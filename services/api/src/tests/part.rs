@@ -69,6 +69,7 @@ async fn an_output_is_made_read_changed_and_deleted() {
         account: AccountId(Uuid::from_u128(1)),
         name: "g".to_owned(),
         created_at: crate::write::now(),
+        seen_at: None,
     };
     client.store.directory().ensure_group(&group).await.unwrap();
     assert_eq!(client.delete(&one).await.json(200), json!({ "id": output["id"], "status": "deleted" }));

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::Session;
 use crate::clock;
+use crate::forget;
 use crate::gate::Identity;
 use crate::hub::Hub;
 use crate::socket::claim::{Claimed, claim};
@@ -180,10 +181,12 @@ impl Subscription {
             account: self.identity.account,
             name: name.clone(),
             created_at: clock::now(),
+            seen_at: Some(clock::of_log(&self.hub)),
         };
         let noted = self.directory().ensure_group(&group).await;
-        if let Err(error) = &noted {
-            warn!(output = %place.output, %error, "a group could not be noted; trying again");
+        match &noted {
+            Ok(()) => forget::note_seen(&self.hub, place.output, *id).await,
+            Err(error) => warn!(output = %place.output, %error, "a group could not be noted; trying again"),
         }
         noted.is_ok()
     }

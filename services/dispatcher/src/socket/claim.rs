@@ -41,7 +41,7 @@ pub(crate) async fn claim(hub: &Hub, account: AccountId, token: TokenId, place: 
 }
 
 /// The name of a socket's group.
-fn name(token: TokenId, number: u32) -> String {
+pub(crate) fn name(token: TokenId, number: u32) -> String {
     format!("{PREFIX}{token}/{number}")
 }
 
@@ -83,6 +83,7 @@ async fn try_claim(
                 account,
                 name: name(token, number),
                 created_at: clock::now(),
+                seen_at: None,
             };
             store.directory().create(&group).await
         }
@@ -112,6 +113,7 @@ mod tests {
             account: AccountId(Uuid::from_u128(3)),
             name: name.to_owned(),
             created_at: UnixMs(0),
+            seen_at: None,
         };
         let own = GroupId::of_socket(token, bucket, 3);
         assert!(is_of_socket(&group(own, &name(token, 3))));

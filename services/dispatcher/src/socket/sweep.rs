@@ -100,6 +100,7 @@ mod tests {
             account,
             name: name.to_owned(),
             created_at: UnixMs(0),
+            seen_at: None,
         };
         let own = token.to_string();
         assert_eq!(token_of(&group(GroupId::of_token(token), &own)), Some(token));

@@ -113,7 +113,7 @@ pub(super) fn integration() -> Integration {
 
 pub(super) fn group() -> Group {
     let name = "laptop".to_owned();
-    Group { id: GroupId(ID), output: OUTPUT, bucket: BUCKET, account: ACCOUNT, name, created_at: NOW }
+    Group { id: GroupId(ID), output: OUTPUT, bucket: BUCKET, account: ACCOUNT, name, created_at: NOW, seen_at: None }
 }
 
 pub(super) fn token() -> Token {
