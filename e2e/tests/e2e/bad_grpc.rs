@@ -194,6 +194,10 @@ fn outcome(number: u64) -> from_agent::Message {
     from_agent::Message::Outcome(v1::Outcome { number, kind, status: 200, ..v1::Outcome::default() })
 }
 
+fn leave(given_back: Vec<u64>) -> from_agent::Message {
+    from_agent::Message::Leave(v1::Leave { given_back })
+}
+
 fn heartbeat() -> from_agent::Message {
     from_agent::Message::Heartbeat(v1::Heartbeat {})
 }
@@ -239,6 +243,8 @@ async fn who_does_not_keep_to_the_protocol_is_told_so() {
             ("bytes that are no message", prefixed(0, &[0xff; 100]), INTERNAL),
             ("a message over the limit", prefixed(0, &vec![0; MESSAGE_BYTES_MAX + 1]), OUT_OF_RANGE),
             ("an empty message", prefixed(0, b""), INVALID_ARGUMENT),
+            ("what it never had, given back", framed(leave(vec![1])), INVALID_ARGUMENT),
+            ("two leaves", framed(leave(vec![])).repeat(2), INVALID_ARGUMENT),
         ];
         for (name, bytes, status) in later {
             let mut call = Call::session(&server, &token).await?;
@@ -350,8 +356,8 @@ async fn agents_that_say_nothing_or_too_much_harm_nobody() {
             for _ in 0..HEARTBEATS / 1_000 {
                 call.send(framed(heartbeat()).repeat(1_000)).await;
             }
-            call.send(framed(outcome(1)).repeat(1_000)).await;
-            ensure!(call.ended().await?.0 == INVALID_ARGUMENT, "outcomes of nothing");
+            let (status, text) = call.ended().await?;
+            ensure!(status == INVALID_ARGUMENT && text.contains("heartbeats"), "{status}: {text}");
             Ok(())
         };
         tokio::try_join!(silent, asleep, talking)?;

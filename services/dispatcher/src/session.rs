@@ -1,5 +1,6 @@
 //! One live connection of an agent: what was sent to it, what it has in flight, what it may take.
 
+mod beats;
 mod grpc;
 mod open;
 mod serve;
@@ -203,6 +204,9 @@ impl Session {
                 let ended = Ended { outcome, duration_ms: report.duration_ms, reason, answer };
                 let reported = self.report(report.number, ended);
                 reported.map_err(|_| Status::invalid_argument("an outcome for nothing that is in flight"))
+            }
+            Some(from_agent::Message::Leave(Leave { given_back })) if given_back.is_empty() && self.is_closed() => {
+                Err(Status::invalid_argument("it leaves again, and gives nothing back"))
             }
             Some(from_agent::Message::Leave(Leave { given_back })) => {
                 let left = self.leave(&given_back);

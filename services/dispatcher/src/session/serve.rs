@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use model::UnixMs;
 use proto::v1::to_agent::Message;
-use proto::v1::{self, FromAgent};
+use proto::v1::{self, FromAgent, from_agent};
 use store::directory::Key;
 use store::presence::SessionSeen;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tonic::Status;
 use tracing::{debug, info};
 
+use super::beats::{BEATS_MAX, Beats};
 use super::open::Inbound;
 use super::subscription::Subscription;
 use super::{AgentLine, HEARTBEAT, Session, said, send};
@@ -41,6 +42,7 @@ pub(super) struct Served {
     seen: SessionSeen,
     changes: broadcast::Receiver<Key>,
     heard: Instant,
+    beats: Beats,
     renew_at: Instant,
     /// When a group that could not be noted is tried again.
     note_at: Option<Instant>,
@@ -101,8 +103,8 @@ impl Served {
             since: clock::now(),
         };
         let heard = Instant::now();
-        let note_at = None;
-        Ok(Self { hub, session, line, identity, inbound, subscription, seen, changes, heard, renew_at, note_at })
+        let (beats, note_at) = (Beats::new(heard), None);
+        Ok(Self { hub, session, line, identity, inbound, subscription, seen, changes, heard, beats, renew_at, note_at })
     }
 
     /// Serves the session until it ends.
@@ -153,6 +155,11 @@ impl Served {
     fn heard(&mut self, message: Option<Result<FromAgent, Status>>) -> Result<(), Status> {
         let message = message.ok_or_else(|| Status::cancelled("the agent closed the session"))??;
         self.heard = Instant::now();
+        // Everything else that may be said is about a delivery.
+        let is_beat = matches!(message.message, Some(from_agent::Message::Heartbeat(_)));
+        if is_beat && !self.beats.may_come(self.heard) {
+            return Err(Status::invalid_argument(format!("more than {BEATS_MAX} heartbeats in the time of one")));
+        }
         self.session.hear(message)?;
         if self.session.is_closed() {
             // What it has is still reported; what it has not is for others.

@@ -128,6 +128,7 @@ fn what_an_agent_that_leaves_gives_back_is_for_others_and_the_rest_it_reports() 
     say(vec![2]).unwrap();
     assert!(matches!(rx.try_recv(), Ok(ToCourier::Lost(back)) if back == event(2)));
     assert!(say(vec![2]).is_err(), "twice");
+    assert!(say(vec![]).is_err(), "it has left");
     session.report(1, refused(5)).unwrap();
     assert!(matches!(rx.try_recv(), Ok(ToCourier::Finished(ended, _)) if ended == event(1)));
 }
