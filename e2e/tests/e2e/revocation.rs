@@ -1,13 +1,22 @@
 //! A token that is revoked ends its sessions.
 
+use std::collections::HashMap;
+use std::future::ready;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, bail};
 use e2e::report::say;
+use e2e::socket::{Heard, Socket};
 use e2e::wait::{holds, until, until_within};
 use e2e::{World, story};
+use model::{TokenId, UnixMs, record};
 use serde_json::json;
+use store::verification::{Answer, Question, Verified};
+use telemetry::Stop;
 
+use crate::keys;
 use crate::metrics::{free_address, metrics};
 use crate::straight::Straight;
 
@@ -44,6 +53,64 @@ async fn a_token_set_inactive_ends_its_session() {
         check_agent_ends(&mut straight, address, revoked, "set inactive").await
     })
     .await;
+}
+
+/// `auth` may hear of a change after the dispatcher does. Here a test answers for it, and never hears.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_auth_has_not_heard_of_yet_opens_no_socket() {
+    story(async |world: &World| {
+        let nats = world.nats().await?;
+        let mut auth = world.server_around(&nats, "auth", "auth").start().await?;
+        let back = world.server_around(&nats, "back", "dispatcher,api").start().await?;
+        let (api, token) = (back.api()?, back.api()?.make_token(json!({})).await?);
+        auth.kill().await?;
+        let store = keys::open(nats.access(), world.master_key().parse()?).await?;
+        let directory = store.directory();
+        directory.loaded().await;
+        let before: HashMap<_, _> = directory
+            .accounts()
+            .iter()
+            .flat_map(|account| directory.tokens_of(account.record.id))
+            .map(|token| (token.record.id, token.record))
+            .collect();
+        let changed = directory.token(token.key.parse()?).context("the token is not there")?;
+        let answering = tokio::spawn({
+            let store = store.clone();
+            async move {
+                let answer = move |question| ready(verified(&before, &question).unwrap_or(Answer::Failed));
+                store.verification().serve(answer, &Stop::new()).await
+            }
+        });
+
+        let generation = changed.record.generation + 1;
+        let record = record::Token { generation, description: "changed".to_owned(), ..changed.record.as_ref().clone() };
+        directory.update(&record, changed.revision).await?;
+        until("the dispatcher has heard of it", async || {
+            let tokens = api.request("GET", "/v1/tokens", &json!(null)).await?;
+            Ok(holds(String::from_utf8_lossy(&tokens.body).contains("changed")))
+        })
+        .await?;
+        let mut socket = Socket::open(back.address()).await?;
+        socket.say(&json!({"action": "auth", "key": token.key, "secret": token.secret})).await?;
+        let Heard::Frame(frame) = socket.hear().await? else { bail!("closed without a word") };
+        assert_eq!(frame["status"], "unauthorized", "{frame}");
+        answering.abort();
+        Ok(())
+    })
+    .await;
+}
+
+/// What somebody answers who knows these tokens, and every secret.
+fn verified(tokens: &HashMap<TokenId, Arc<record::Token>>, question: &Question) -> Option<Answer> {
+    let Question::Verify { token, .. } = question else { return None };
+    let token = tokens.get(token)?;
+    Some(Answer::Verified(Verified {
+        account: token.account,
+        token: token.id,
+        generation: token.generation,
+        session_token: String::new(),
+        expires_at: UnixMs(0),
+    }))
 }
 
 async fn check_agent_ends(
