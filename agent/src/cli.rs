@@ -43,6 +43,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use failure::Failure;
 
+use telemetry::env;
 use telemetry::trace::Traces;
 
 use global::Global;
@@ -115,7 +116,7 @@ enum Command {
 
 /// Reads the command line, does what it says, and returns the exit code of the process.
 pub fn main() -> ExitCode {
-    let matches = help::grouped(Cli::command()).get_matches();
+    let matches = env::without_empty(help::grouped(Cli::command())).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
     let default_filter = match cli.command {
         // Somebody is watching: every attempt gets a line.
@@ -147,8 +148,7 @@ pub fn main() -> ExitCode {
 }
 
 fn start(cli: Cli, default_filter: &str, is_agent: bool) -> Result<(), Failure> {
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let filter = set("RELAY_LOG").or_else(|| set("LOG_LEVEL")).unwrap_or_else(|| default_filter.to_owned());
+    let filter = env::var("RELAY_LOG").or_else(|| env::var("LOG_LEVEL")).unwrap_or_else(|| default_filter.to_owned());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
     runtime.block_on(async {
         let traces = if is_agent { Traces::from_env("relay") } else { Ok(Traces::off()) };

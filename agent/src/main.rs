@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::var_os("RELAY_DEBUGGABLE").is_none() {
+    if telemetry::env::var_os("RELAY_DEBUGGABLE").is_none() {
         telemetry::memory::keep_out_of_files();
     }
     agent::cli::main()

@@ -15,6 +15,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use ipnet::IpNet;
 use model::destination::Destination;
+use telemetry::env;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -92,11 +93,11 @@ impl Proxies {
     /// # Errors
     /// When the proxy cannot be used; the name of its variable comes with it.
     pub fn of_environment() -> Result<Self, (&'static str, InvalidProxy)> {
-        Self::read(|name| std::env::var(name).ok())
+        Self::read(env::var)
     }
 
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, (&'static str, InvalidProxy)> {
-        let said = |name: &'static str| variable(name).filter(|value| !value.is_empty()).map(|value| (name, value));
+        let said = |name: &'static str| variable(name).map(|value| (name, value));
         let https = said("https_proxy").or_else(|| said("HTTPS_PROXY"));
         let https = https.map(|(name, value)| value.parse().map_err(|err| (name, err))).transpose()?;
         let except = said("no_proxy").or_else(|| said("NO_PROXY")).map(|(_, value)| value).unwrap_or_default();

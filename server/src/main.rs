@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use http::StatusCode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::cli::{self, Cli, Command};
@@ -14,7 +14,7 @@ use server::options::{LogFormat, Options};
 use server::panics::Panics;
 use server::{Server, ask, certs, echo, nats, out};
 use telemetry::trace::Traces;
-use telemetry::{Stop, log};
+use telemetry::{Stop, env, log};
 use tokio::net::TcpListener;
 use tokio::runtime;
 
@@ -22,10 +22,11 @@ use tokio::runtime;
 const FILES_BESIDES_CONNECTIONS: u64 = 256;
 
 fn main() -> ExitCode {
-    if std::env::var_os("RELAY_DEBUGGABLE").is_none() {
+    if env::var_os("RELAY_DEBUGGABLE").is_none() {
         telemetry::memory::keep_out_of_files();
     }
-    match run(Cli::parse()) {
+    let matches = env::without_empty(Cli::command()).get_matches();
+    match run(Cli::from_arg_matches(&matches).unwrap_or_else(|err| err.exit())) {
         Ok(code) => code,
         Err(err) => {
             // Where standard error is closed there is no one left to tell.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use telemetry::env;
+
 use super::failure::Failure;
 use super::global::{Global, URL_DEFAULT};
 use super::stored::Stored;
@@ -35,14 +37,12 @@ pub(super) struct Account {
 impl Keys {
     /// Those of the environment.
     pub(super) fn of_environment() -> Self {
-        let set = |name| std::env::var(name).ok();
-        Self { key: set("RELAY_KEY"), secret: set("RELAY_SECRET").map(Secret::from) }
+        Self { key: env::var("RELAY_KEY"), secret: env::var("RELAY_SECRET").map(Secret::from) }
     }
 
     /// Those that containers of agents are given: `KEY` and `SECRET`.
     pub(super) fn of_container() -> Self {
-        let set = |name| std::env::var(name).ok();
-        Self { key: set("KEY"), secret: set("SECRET").map(Secret::from) }
+        Self { key: env::var("KEY"), secret: env::var("SECRET").map(Secret::from) }
     }
 
     /// Key and secret, if they are there; what is empty is not there.

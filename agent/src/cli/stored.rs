@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use telemetry::env;
 
 use super::failure::Failure;
 use crate::secret::Secret;
@@ -81,7 +82,7 @@ impl Stored {
 
 /// Where it is kept: `relay/config.json` below the user's configuration folder.
 pub(super) fn path() -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = |name| env::var_os(name).map(PathBuf::from);
     let configuration = folder("XDG_CONFIG_HOME").or_else(|| match cfg!(windows) {
         true => folder("APPDATA"),
         false => folder("HOME").map(|home| home.join(".config")),

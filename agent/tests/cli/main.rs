@@ -69,6 +69,22 @@ fn failures_have_their_codes_and_one_line() {
 }
 
 #[test]
+fn empty_variables_count_as_not_set() {
+    let home = tempfile::tempdir().unwrap();
+    let help = stdout(&relay(home.path(), "").args(["run", "--help"]).env_clear().output().unwrap());
+    let named = help.split("[env: ").skip(1).map(|rest| rest.split([']', '=']).next().unwrap());
+    let mut command = relay(home.path(), "");
+    command.env("RELAY_LOG", "").env("LOG_LEVEL", "").env("RELAY_REQUIRE_TLS", "").args(["run"]);
+    let mut count = 0;
+    for name in named {
+        command.env(name, "");
+        count += 1;
+    }
+    assert!(count > 10, "{help}");
+    fails(&command.output().unwrap(), 3, "no credentials");
+}
+
+#[test]
 fn a_wrong_scheme_is_named() {
     let home = tempfile::tempdir().unwrap();
     // The alert is what a server with TLS answers plaintext with (RFC 8446, 6.2).

@@ -1,6 +1,7 @@
-//! Log lines and how often they are written, traces, the signal to stop, memory that is written nowhere, and room for what is large: what
-//! every program of the relay starts with.
+//! What every program of the relay starts with: its environment, log lines and how often they are
+//! written, traces, the signal to stop, memory that is written nowhere, and room for what is large.
 
+pub mod env;
 pub mod log;
 pub mod memory;
 pub mod room;

@@ -9,7 +9,6 @@
 //! a caller, an owner or a destination wrote.
 
 use std::collections::HashMap;
-use std::env;
 use std::fmt;
 use std::fs;
 use std::str::FromStr;
@@ -29,6 +28,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::env::var;
 
 /// The target of spans that belong to traces.
 pub const TARGET: &str = "relay::trace";
@@ -60,7 +61,7 @@ impl Traces {
     /// # Errors
     /// When a variable has a value that cannot be used. That the collector cannot be reached is none.
     pub fn from_env(service: &'static str) -> anyhow::Result<Self> {
-        let is = |name, value: &str| set(name).is_some_and(|set| set.eq_ignore_ascii_case(value));
+        let is = |name, value: &str| var(name).is_some_and(|set| set.eq_ignore_ascii_case(value));
         let endpoint = first(["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]);
         if endpoint.is_none() || is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
             return Ok(Self::off());
@@ -72,7 +73,7 @@ impl Traces {
         let exporter = SpanExporter::builder().with_tonic().with_tls_config(tls()?).build();
         let exporter = exporter.context("OTEL_EXPORTER_OTLP_ENDPOINT")?;
         let mut resource = Resource::builder();
-        if set("OTEL_SERVICE_NAME").is_none() {
+        if var("OTEL_SERVICE_NAME").is_none() {
             resource = resource.with_service_name(service);
         }
         let resource = resource.with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))).build();
@@ -109,13 +110,8 @@ impl Traces {
     }
 }
 
-/// The variable's value; an empty one counts as not set.
-fn set(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
 fn first(names: [&str; 2]) -> Option<String> {
-    names.into_iter().find_map(set)
+    names.into_iter().find_map(var)
 }
 
 fn tls() -> anyhow::Result<ClientTlsConfig> {

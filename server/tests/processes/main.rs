@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod broker;
+mod environment;
 
 use std::fs;
 use std::path::Path;
@@ -27,12 +28,12 @@ struct Running {
 
 impl Running {
     fn start(data: &Path) -> Self {
-        let child = relay_server()
-            .args(["--http-addr", "127.0.0.1:0", "--data-dir"])
-            .arg(data)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::start_of(relay_server(), data)
+    }
+
+    fn start_of(mut program: Command, data: &Path) -> Self {
+        let child =
+            program.args(["--http-addr", "127.0.0.1:0", "--data-dir"]).arg(data).stdout(Stdio::null()).spawn().unwrap();
         Self { child }
     }
 
