@@ -1,5 +1,7 @@
 //! Who is connected, and how groups stand: by this a subscription that died shows.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::logs::Names;
 use crate::cli::moment::{ago, timestamp};
 use crate::cli::out::{Out, plain};
-use crate::rest::{Bucket, Client, or_null};
+use crate::rest::{Bucket, Client, Output, or_null};
 
 /// What the server knows of agents and groups.
 #[derive(Debug, Default, Serialize)]
@@ -102,6 +104,8 @@ impl People {
             return Ok(());
         }
         let names = Names::of(buckets);
+        let outputs: HashMap<_, _> =
+            buckets.iter().flat_map(|bucket| &bucket.outputs).map(|output| (&*output.id, output)).collect();
         let bucket =
             |id: &str| buckets.iter().find(|bucket| bucket.id == id).map_or(id, |bucket| &*bucket.name).to_owned();
         out.line("\nGroups:")?;
@@ -114,7 +118,7 @@ impl People {
                 group.waiting.map_or_else(|| "-".to_owned(), |waiting| waiting.to_string()),
                 since(&group.oldest_at),
                 since(&group.last_sent_at),
-                group.state(),
+                group.state(outputs.get(&*group.output_id).copied()),
             ]
         })?;
         Ok(())
@@ -122,7 +126,15 @@ impl People {
 }
 
 impl Group {
-    fn state(&self) -> String {
+    fn state(&self, output: Option<&Output>) -> String {
+        // Nothing is tried, so that nothing else is wrong.
+        match output {
+            Some(output) if output.disabled => return "output disabled".to_owned(),
+            Some(output) if output.rest.get("paused").is_some_and(Value::is_object) => {
+                return "output paused".to_owned();
+            }
+            Some(_) | None => {}
+        }
         match (self.sessions, self.circuit_open, self.failures) {
             (None | Some(0), ..) => "nobody connected".to_owned(),
             (Some(_), Some(true), _) => "circuit open".to_owned(),
@@ -145,11 +157,20 @@ mod tests {
 
     #[test]
     fn a_group_says_what_is_wrong_with_it() {
-        let state = |group: Value| serde_json::from_value::<Group>(group).unwrap().state();
+        let state = |group: Value| serde_json::from_value::<Group>(group).unwrap().state(None);
         assert_eq!(state(json!({"sessions": null})), "nobody connected");
         assert_eq!(state(json!({"sessions": 0, "waiting": 7, "circuit_open": false})), "nobody connected");
         assert_eq!(state(json!({"sessions": 1, "failures": 0, "circuit_open": false})), "ok");
         assert_eq!(state(json!({"sessions": 1, "failures": 9, "circuit_open": false})), "9 failures in a row");
         assert_eq!(state(json!({"sessions": 2, "failures": 9, "circuit_open": true})), "circuit open");
+    }
+
+    #[test]
+    fn a_group_of_an_output_that_gets_nothing_says_so() {
+        let group: Group = serde_json::from_value(json!({"sessions": 1, "failures": 9})).unwrap();
+        let state = |output: Value| group.state(Some(&serde_json::from_value(output).unwrap()));
+        assert_eq!(state(json!({"id": "o", "disabled": true})), "output disabled");
+        assert_eq!(state(json!({"id": "o", "paused": {"since": 1, "failures": 9}})), "output paused");
+        assert_eq!(state(json!({"id": "o", "paused": null})), "9 failures in a row");
     }
 }
