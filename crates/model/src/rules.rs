@@ -17,6 +17,8 @@ mod look;
 
 mod pattern;
 
+mod steps;
+
 mod payload;
 
 mod hash;
@@ -70,8 +72,8 @@ pub enum Reason {
     NotMatched,
     /// A header, a query parameter or a part of the payload that a condition asks for is not there.
     ParameterMissing,
-    /// The body is over [`BODY_BYTES_MAX`] and a condition needs it; or a regular expression would take
-    /// too long to look at it.
+    /// The body is over [`BODY_BYTES_MAX`] and a condition needs it; or the conditions would take too
+    /// long to look at it.
     BodyTooLarge,
 }
 

@@ -6,10 +6,13 @@ use memchr::memmem;
 use subtle::ConstantTimeEq;
 
 use super::hash;
-use super::look::{Looked, View};
+use super::look::{Looked, STEPS_PER_BYTE, View};
 use super::node::{Condition, Node, Parameter};
 use super::{Reason, Verdict};
 use crate::request::Request;
+
+/// The steps that a byte takes of what is signed.
+const STEPS_PER_SIGNED_BYTE: usize = 2;
 
 /// What the tree says about a request.
 pub(super) fn verdict(root: &Node, request: &Request) -> Verdict {
@@ -30,8 +33,8 @@ enum Finding {
     Missing {
         counts_as: bool,
     },
-    /// The body could not be looked at, or not in the time that there is: no `not` makes that true, or what nobody has looked at
-    /// would pass.
+    /// It could not be looked at, or not in the time that there is: no `not` makes that true, or what
+    /// nobody has looked at would pass.
     Unseen,
 }
 
@@ -82,7 +85,10 @@ fn matches(condition: &Condition, view: &View<'_>) -> Finding {
         }
         Condition::Matches { parameter, regex } => look(view, parameter, |found| regex.is_match(found, &view.steps)),
         Condition::Signed { parameter, hash, secret } => match view.body() {
-            Some(body) => look(view, parameter, |found| Some(hash::signs(*hash, secret, body, found))),
+            Some(body) => look(view, parameter, |found| {
+                view.steps.spend(body.len() * STEPS_PER_SIGNED_BYTE + found.len() * STEPS_PER_BYTE)?;
+                Some(hash::signs(*hash, secret, body, found))
+            }),
             None => Finding::Unseen,
         },
         Condition::CalledFrom(ranges) => match view.peer().parse::<IpAddr>() {
@@ -93,7 +99,8 @@ fn matches(condition: &Condition, view: &View<'_>) -> Finding {
 }
 
 fn look(view: &View<'_>, parameter: &Parameter, holds: impl FnOnce(&[u8]) -> Option<bool>) -> Finding {
-    match view.look(parameter) {
+    // Without a step nothing more is begun.
+    match view.steps.take(1).map_or(Looked::Unseen, |()| view.look(parameter)) {
         Looked::Found(found) => holds(&found).map_or(Finding::Unseen, Finding::Known),
         Looked::Missing => Finding::Missing { counts_as: false },
         Looked::Unseen => Finding::Unseen,

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::BODY_BYTES_MAX;
 use super::node::{Parameter, Source};
-use super::pattern::Steps;
 use super::payload;
+use super::steps::Steps;
 use crate::request::Request;
 
 /// Base64 with or without its padding.
@@ -20,11 +20,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The steps that a byte takes of what is written or read piece by piece: JSON, a list of signatures.
+pub(super) const STEPS_PER_BYTE: usize = 8;
+
 /// A request as conditions see it. The payload is read once, when the first condition asks for it.
 pub(super) struct View<'a> {
     request: &'a Request,
     payload: OnceCell<Option<Value>>,
-    /// What is left for regular expressions.
+    /// What is left for conditions that take long.
     pub(super) steps: Steps,
 }
 
@@ -32,7 +35,7 @@ pub(super) struct View<'a> {
 pub(super) enum Looked<'a> {
     Found(Cow<'a, [u8]>),
     Missing,
-    /// It would be in a body that is too large.
+    /// It would be in a body that is too large, or there are no steps left to find it.
     Unseen,
 }
 
@@ -67,6 +70,12 @@ impl<'a> View<'a> {
                 }
             }
         };
+        // A part of the payload that is no text was written as JSON.
+        if let Some(Cow::Owned(written)) = &found
+            && self.steps.spend(written.len() * STEPS_PER_BYTE).is_none()
+        {
+            return Looked::Unseen;
+        }
         let found = match found {
             Some(found) if parameter.base64 => BASE64.decode(found.trim_ascii()).ok().map(Cow::Owned),
             found => found,

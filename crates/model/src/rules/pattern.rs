@@ -1,10 +1,8 @@
 //! Regular expressions that take a bounded time, and a bounded room.
 //!
 //! An expression is searched for as a DFA that is made while it is searched with. Where that grows
-//! without end, or meets what it cannot tell, the NFA is followed, state by state; and for that all
-//! expressions of an evaluation together have so many steps.
+//! without end, or meets what it cannot tell, the NFA is followed, state by state. Both cost steps.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use regex_automata::Input;
@@ -14,10 +12,10 @@ use regex_automata::nfa::thompson::{self, NFA};
 use regex_automata::util::syntax;
 
 use super::REGEX_BYTES_MAX;
+use super::steps::Steps;
 
-/// How many steps the expressions of one evaluation may take: a step is a state of the NFA at one
-/// byte, and takes nanoseconds.
-const STEPS_MAX: u64 = 1 << 26;
+/// The steps that each byte of a DFA's states takes when it is made.
+const STEPS_PER_STATE_BYTE: usize = 8;
 /// What the states of a DFA may take while it is searched with, in bytes. Of an ordinary expression
 /// they take a tenth.
 const CACHE_BYTES_MAX: usize = 1024 * 1024;
@@ -32,9 +30,6 @@ struct Engines {
     dfa: DFA,
     vm: PikeVM,
 }
-
-/// The steps that are left of an evaluation.
-pub(super) struct Steps(Cell<u64>);
 
 impl Pattern {
     /// Compiles an expression, as the crate `regex` does for bytes.
@@ -66,23 +61,16 @@ impl Pattern {
     pub(super) fn is_match(&self, text: &[u8], steps: &Steps) -> Option<bool> {
         let Engines { dfa, vm } = &*self.0;
         let input = Input::new(text).earliest(true);
-        if let Ok(found) = dfa.try_search_fwd(&mut dfa.create_cache(), &input) {
+        let mut cache = dfa.create_cache();
+        let empty = cache.memory_usage();
+        let found = dfa.try_search_fwd(&mut cache, &input);
+        let made = cache.clear_count() * CACHE_BYTES_MAX + cache.memory_usage().saturating_sub(empty);
+        steps.spend(text.len() + made * STEPS_PER_STATE_BYTE)?;
+        if let Ok(found) = found {
             return Some(found.is_some());
         }
         steps.take(vm.get_nfa().states().len() as u64 * (text.len() as u64 + 1))?;
         Some(vm.is_match(&mut vm.create_cache(), input))
-    }
-}
-
-impl Steps {
-    /// Those of a new evaluation.
-    pub(super) fn new() -> Self {
-        Self(Cell::new(STEPS_MAX))
-    }
-
-    fn take(&self, steps: u64) -> Option<()> {
-        self.0.set(self.0.get().checked_sub(steps)?);
-        Some(())
     }
 }
 

@@ -175,6 +175,18 @@ fn a_regular_expression_that_takes_too_long_lets_nothing_pass() {
 }
 
 #[test]
+fn conditions_that_take_too_long_together_let_nothing_pass() {
+    let large = format!("{{\"a\":[{}1]}}", "1,".repeat(512 * 1024 - 8));
+    let signed = condition("payload-hash-sha512", "body", "-", &json!({"secret": "s"}));
+    for hard in [value("payload", "a", "x"), signed] {
+        let request = Request { body: Bytes::from(large.clone()), ..Request::default() };
+        let verdict = |count| Rules::parse(&json!({ "or": vec![&hard; count] })).unwrap().evaluate(&request);
+        assert_eq!(verdict(4), Verdict::Reject(Reason::NotMatched), "{hard}");
+        assert_eq!(verdict(32), Verdict::Reject(Reason::BodyTooLarge), "{hard}");
+    }
+}
+
+#[test]
 fn a_body_is_looked_at_up_to_its_limit() {
     let mut webhook = request("", &[]);
     let about_body = rules(&condition("does-not-contain", "body", "-", &json!({"substring": "x"})));

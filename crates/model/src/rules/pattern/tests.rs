@@ -69,8 +69,20 @@ fn the_expressions_of_an_evaluation_share_their_steps() {
     // An automaton of bytes cannot tell where words of letters beyond ASCII end.
     let (pattern, text) = (Pattern::new(r"\bx\b").unwrap(), "é".as_bytes());
     let one = pattern.0.vm.get_nfa().states().len() as u64 * (text.len() as u64 + 1);
-    let steps = Steps(Cell::new(2 * one));
-    let answers: Vec<_> = (0..3).map(|_| pattern.is_match(text, &steps)).collect();
-    assert_eq!(answers, [Some(false), Some(false), None]);
-    assert_eq!(pattern.is_match(b"x", &steps), Some(true), "what the automaton can tell costs none");
+    let answers = |steps: Steps| (0..3).map(|_| pattern.is_match(text, &steps)).collect::<Vec<_>>();
+    // The automaton is made first, which is not for nothing.
+    let made = (0..).find(|made| answers(Steps::of(made + one))[0].is_some()).unwrap();
+    assert_eq!(answers(Steps::of(2 * (made + one))), [Some(false), Some(false), None]);
+}
+
+#[test]
+fn automata_that_grow_without_end_leave_no_steps_to_others() {
+    let (hard, text) = (Pattern::new("(?s-u)[ab].{20}[^a-z]").unwrap(), noise(256 * 1024));
+    let easy = Pattern::new("[ab]zz").unwrap();
+    let steps = Steps::new();
+    assert_eq!(easy.is_match(&text, &steps), Some(false));
+    for _ in 0..8 {
+        hard.is_match(&text, &steps);
+    }
+    assert_eq!(easy.is_match(&text, &steps), None);
 }
