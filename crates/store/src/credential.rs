@@ -4,6 +4,7 @@ use async_nats::jetstream::{Context, kv};
 use bytes::Bytes;
 use crypto::seal::Kind;
 use model::TokenId;
+use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::keyring::{Keyring, Scope};
@@ -47,12 +48,13 @@ impl Credentials {
         self.kv().await?.purge(key_of(token)).await.map_err(|e| Error::unavailable("forget a hash", e))
     }
 
-    /// The secret bytes of the signing key.
+    /// The secret bytes of the signing key; wiped when dropped.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; [`Error::Sealed`].
-    pub async fn signer(&self) -> Result<Option<Bytes>, Error> {
-        self.get(SIGNER, Kind::Signer).await
+    pub async fn signer(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        // It was opened in a buffer that is nobody else's, which is taken over and not copied.
+        Ok(self.get(SIGNER, Kind::Signer).await?.map(|bytes| Zeroizing::new(Vec::from(bytes))))
     }
 
     /// Keeps the signing key.

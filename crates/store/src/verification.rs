@@ -90,7 +90,7 @@ pub enum Answer {
 }
 
 /// Credentials that were verified.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Verified {
     /// Whose token it is.
     pub account: AccountId,
@@ -99,7 +99,8 @@ pub struct Verified {
     /// Its generation: once the directory shows a later one, this counts no more.
     pub generation: u64,
     /// A signed token that stands for the credentials for a while.
-    pub session_token: String,
+    #[serde(with = "crypto::secret::exposed")]
+    pub session_token: Secret,
     /// When that ends.
     pub expires_at: UnixMs,
 }
@@ -167,5 +168,29 @@ impl Verification {
         }
         while tasks.join_next().await.is_some() {}
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_sent_with_its_session_token_and_does_not_print_it() {
+        let verified = Verified {
+            account: AccountId(Uuid::nil()),
+            token: TokenId(Uuid::nil()),
+            generation: 1,
+            session_token: Secret::from("v4.public.x".to_owned()),
+            expires_at: UnixMs(0),
+        };
+        let answer = Answer::Verified(verified);
+        assert!(!format!("{answer:?}").contains("v4.public"), "{answer:?}");
+        let sent = serde_json::to_string(&answer).unwrap();
+        assert!(sent.contains(r#""session_token":"v4.public.x""#), "as it was before it was a secret: {sent}");
+        let Ok(Answer::Verified(read)) = serde_json::from_str(&sent) else { panic!("{sent}") };
+        assert_eq!(read.session_token.expose(), "v4.public.x");
     }
 }

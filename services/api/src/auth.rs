@@ -82,7 +82,7 @@ impl FromRequestParts<Api> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Error> {
         let token = match Credentials::read(&parts.headers).ok_or(Error::Unauthorized)? {
             Credentials::Basic { key, secret } => api.gate().by_secret(api.store(), key, secret).await?,
-            Credentials::Session(text) => by_session(api.store(), &text)?,
+            Credentials::Session(text) => by_session(api.store(), text.expose())?,
         };
         match token.api_access {
             ApiAccess::Enabled => Ok(Self { token }),

@@ -78,7 +78,7 @@ impl Service {
             account: token.account,
             token: token.id,
             generation: token.generation,
-            session_token: self.signer.sign(&claims)?,
+            session_token: Secret::from(self.signer.sign(&claims)?),
             expires_at,
         }))
     }

@@ -30,7 +30,7 @@ fn unknown() -> TokenId {
 fn check_session(store: &Store, verified: &Verified) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let keys = store.directory().signers();
-    let claims = session::verify(&verified.session_token, &keys, Audience::Dispatcher, now).unwrap();
+    let claims = session::verify(verified.session_token.expose(), &keys, Audience::Dispatcher, now).unwrap();
     assert_eq!(claims.account, verified.account);
     assert_eq!(claims.token, verified.token);
     assert_eq!(claims.generation, verified.generation);
@@ -53,7 +53,7 @@ async fn an_issued_token_is_verified_and_stands_for_a_session() {
     // This one is remembered.
     let second = verified(&store, token, secret.expose()).await;
     check_session(&store, &second);
-    assert_ne!(first.session_token, second.session_token);
+    assert_ne!(first.session_token.expose(), second.session_token.expose());
 }
 
 #[tokio::test(flavor = "multi_thread")]

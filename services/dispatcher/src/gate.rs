@@ -26,7 +26,7 @@ pub(crate) struct Identity {
     /// The token's generation when it was verified; a later one ends the session.
     pub(crate) generation: u64,
     /// The session token, when one was given with the verification.
-    pub(crate) session_token: Option<(String, UnixMs)>,
+    pub(crate) session_token: Option<(Secret, UnixMs)>,
 }
 
 /// Checks the credentials in the headers of a request.
@@ -49,7 +49,7 @@ pub(crate) async fn admit(store: &Store, headers: &HeaderMap) -> Result<Identity
 }
 
 /// Asks for a new session token for a session that goes on; `None` when there is none to be had now.
-pub(crate) async fn renew(store: &Store, identity: &Identity) -> Option<(String, UnixMs)> {
+pub(crate) async fn renew(store: &Store, identity: &Identity) -> Option<(Secret, UnixMs)> {
     match store.verification().ask(&Question::Renew { token: identity.token }).await {
         Ok(Answer::Verified(verified)) => Some((verified.session_token, verified.expires_at)),
         Ok(_) | Err(_) => None,
@@ -72,8 +72,8 @@ pub(crate) fn note_end(hub: &Hub, identity: &Identity) {
 }
 
 async fn basic(store: &Store, encoded: &str) -> Result<Identity, Status> {
-    let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|b| String::from_utf8(b).ok());
-    let (key, secret) = decoded.as_deref().and_then(|d| d.split_once(':')).ok_or_else(refused)?;
+    let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|b| String::from_utf8(b).ok()).map(Secret::from);
+    let (key, secret) = decoded.as_ref().and_then(|d| d.expose().split_once(':')).ok_or_else(refused)?;
     verify(store, key, Secret::from(secret.to_owned())).await
 }
 

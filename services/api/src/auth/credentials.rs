@@ -18,7 +18,7 @@ pub(super) enum Credentials {
         secret: Secret,
     },
     /// A session token, as Bearer (RFC 6750).
-    Session(String),
+    Session(Secret),
 }
 
 impl Credentials {
@@ -36,7 +36,7 @@ impl Credentials {
         }
         match api_key::read(rest) {
             Some((key, secret)) => Self::of_token(key, secret),
-            None => Some(Self::Session(rest.to_owned())),
+            None => Some(Self::Session(Secret::from(rest.to_owned()))),
         }
     }
 

@@ -251,7 +251,7 @@ impl StandIn {
                         account: token.record.account,
                         token: token.record.id,
                         generation: token.record.generation,
-                        session_token: String::new(),
+                        session_token: Secret::from(String::new()),
                         expires_at: UnixMs(0),
                     }),
                     None => Answer::Refused,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crypto::Secret;
 use futures_util::StreamExt;
 use model::UnixMs;
 use proto::v1::to_agent::Message;
@@ -233,8 +234,8 @@ fn check_token(hub: &Hub, identity: &Identity) -> Result<(), Status> {
     Err(Status::unauthenticated("the token was revoked or changed"))
 }
 
-fn session_token((token, expires_at): (String, UnixMs)) -> v1::SessionToken {
-    v1::SessionToken { token, expires_at_ms: expires_at.0 }
+fn session_token((token, expires_at): (Secret, UnixMs)) -> v1::SessionToken {
+    v1::SessionToken { token: token.expose().to_owned(), expires_at_ms: expires_at.0 }
 }
 
 /// Half of the time that is left until then.
