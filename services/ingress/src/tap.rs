@@ -85,9 +85,9 @@ impl<IO> HeadTap<IO> {
                         self.at = At::Head;
                         taken
                     }
-                    Skipped::Broken => {
+                    Skipped::ToFault(taken) => {
                         self.at = At::Broken;
-                        break;
+                        taken
                     }
                 },
                 At::Other | At::Lost => rest.len(),

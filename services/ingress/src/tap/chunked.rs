@@ -17,8 +17,8 @@ pub(super) enum Skipped {
     All,
     /// To its end, which lies behind so many bytes.
     ToEnd(usize),
-    /// Not at all: this is no chunked coding.
-    Broken,
+    /// To what is no chunked coding, which lies behind so many bytes.
+    ToFault(usize),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Chunked {
             match self.step(bytes[i]) {
                 Some(At::End) => return Skipped::ToEnd(i + 1),
                 Some(at) => self.at = at,
-                None => return Skipped::Broken,
+                None => return Skipped::ToFault(i),
             }
             i += 1;
         }
