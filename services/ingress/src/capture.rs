@@ -9,6 +9,7 @@ use http::{HeaderMap, Version};
 use model::request::{Header, Request};
 
 use crate::endpoint::Endpoint;
+use crate::head::is_authority_byte;
 use crate::{HEADER_LINES_MAX, RawHead, Refusal};
 
 /// What is known of a webhook before its body is read.
@@ -53,7 +54,7 @@ impl Captured {
     ///
     /// # Errors
     /// [`Refusal::TooManyHeaders`], and [`Refusal::Host`] or [`Refusal::Authority`] when there are
-    /// two hosts.
+    /// two hosts, or one with a user.
     pub(crate) fn from_parts(parts: &Parts, ended: bool) -> Result<Self, Refusal> {
         if parts.headers.len() > HEADER_LINES_MAX {
             return Err(Refusal::TooManyHeaders);
@@ -110,7 +111,10 @@ fn host(parts: &Parts) -> Result<Option<Bytes>, Refusal> {
     let authority = parts.uri.authority().map(|authority| Bytes::copy_from_slice(authority.as_str().as_bytes()));
     match (&host, &authority) {
         (Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority) => Err(Refusal::Authority),
-        _ => Ok(authority.or(host)),
+        _ => match authority.or(host) {
+            Some(host) if !host.iter().copied().all(is_authority_byte) => Err(Refusal::Host),
+            host => Ok(host),
+        },
     }
 }
 

@@ -9,6 +9,7 @@ use http::Version;
 use model::request::Header;
 
 use crate::Refusal;
+pub(crate) use judge::is_authority_byte;
 
 /// The most bytes of one head, from its request line to its empty line. Senders' heads are a few
 /// hundred bytes; the limit bounds what a connection can make the tap hold.

@@ -75,6 +75,10 @@ fn an_http_2_request_has_one_host() {
     assert_eq!(Captured::of(None, &parts(other), true), Err(Refusal::Authority));
     let two = HttpRequest::builder().uri("https://a/").header("host", "a").header("host", "a");
     assert_eq!(Captured::of(None, &parts(two), true), Err(Refusal::Host));
+    let user = HttpRequest::builder().uri("https://user@a/");
+    assert_eq!(Captured::of(None, &parts(user), true), Err(Refusal::Host));
+    let list = HttpRequest::builder().uri("/").header("host", "a, b");
+    assert_eq!(Captured::of(None, &parts(list), true), Err(Refusal::Host));
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn number(value: &[u8]) -> Option<u64> {
 }
 
 /// Bytes of a host and port (RFC 3986, section 3.2): no user, no path, no list.
-fn is_authority_byte(b: u8) -> bool {
+pub(crate) fn is_authority_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&b)
 }
 
