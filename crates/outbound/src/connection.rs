@@ -113,6 +113,7 @@ impl Connection {
             Ok(request) => self.sender.send_request(request).await.map_err(Some),
             Err(_) => Err(None),
         };
+        self.swapper.head_has_come();
         result.map_err(|err| {
             tracing::debug!(error = err.as_ref().map(|err| err as &dyn std::error::Error), "no answer on a connection");
             Lost { unanswered: self.swapper.answer_bytes() == 0 }

@@ -17,6 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const BODY_WITH_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How much of an answer's head is kept, in bytes. Lines beyond it are left out.
 pub(crate) const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How much may come before the head of the final answer ends, in bytes: hyper passes over informational
+/// answers without end. What it reads at once of a body behind that head is less.
+pub(crate) const ANSWER_HEADS_BYTES_MAX: usize = 1024 * 1024;
 /// What ends a head (RFC 9112, section 2.1).
 const HEAD_END: &[u8; 4] = b"\r\n\r\n";
 
@@ -39,6 +42,8 @@ struct Progress {
     armed: Option<(Bytes, u64)>,
     body_bytes_left: u64,
     answer_bytes: u64,
+    /// How many may still come before the head of the answer ends; none once it has.
+    head_bytes_left: Option<usize>,
     /// The beginning of what came back, while it is kept.
     answer_head: Option<Vec<u8>>,
     is_deaf: bool,
@@ -72,6 +77,12 @@ impl Swapper {
         progress.armed = Some((head, body_bytes));
         progress.body_bytes_left = body_bytes;
         progress.answer_bytes = 0;
+        progress.head_bytes_left = Some(ANSWER_HEADS_BYTES_MAX);
+    }
+
+    /// The head of the answer has come.
+    pub(crate) fn head_has_come(&self) {
+        lock(&self.0).head_bytes_left = None;
     }
 
     /// How many bytes came back since the head was armed.
@@ -184,6 +195,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for HeadSwap<S> {
         let new = &buf.filled()[before..];
         let mut progress = lock(&this.progress);
         progress.answer_bytes += new.len() as u64;
+        if let Some(left) = &mut progress.head_bytes_left {
+            let too_much = || io::Error::new(io::ErrorKind::InvalidData, "informational answers without end");
+            *left = left.checked_sub(new.len()).ok_or_else(too_much)?;
+        }
         if let Some(kept) = &mut progress.answer_head {
             kept.extend_from_slice(&new[..new.len().min(ANSWER_HEAD_BYTES_MAX - kept.len())]);
         }

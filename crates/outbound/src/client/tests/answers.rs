@@ -1,5 +1,7 @@
 //! Tests of what is kept of answers.
 
+use tokio::io::AsyncWriteExt;
+
 use super::*;
 use crate::answer::REST_BYTES_MAX;
 use crate::head_swap::ANSWER_HEAD_BYTES_MAX;
@@ -29,6 +31,21 @@ async fn an_answer_is_kept_as_it_came_and_the_connection_serves_again() {
         assert_eq!(to.next().await.connection, 0);
     }
     assert_eq!(client.send(post(&to.url(), b"x"), &All(Ok(()))).await.answer, None, "unless nobody asked for it");
+}
+
+#[tokio::test]
+async fn informational_answers_without_end_are_given_up() {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    let flood = async {
+        let (mut stream, _) = socket.accept().await.unwrap();
+        let many = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(100);
+        while stream.write_all(&many).await.is_ok() {}
+    };
+    let client = client();
+    let request = Request { timeout: Duration::from_secs(5), ..post(&url, b"x") };
+    let (outcome, ()) = tokio::join!(send(&client, request), flood);
+    assert_eq!(outcome, Outcome::Broken);
 }
 
 #[tokio::test]
