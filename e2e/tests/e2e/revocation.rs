@@ -108,7 +108,7 @@ fn verified(tokens: &HashMap<TokenId, Arc<record::Token>>, question: &Question) 
         account: token.account,
         token: token.id,
         generation: token.generation,
-        session_token: String::new(),
+        session_token: String::new().into(),
         expires_at: UnixMs(0),
     }))
 }
