@@ -56,7 +56,7 @@ impl<J> Lanes<J> {
     }
 
     /// Drops everything that waits.
-    pub(super) fn clear(&self) {
+    pub fn clear(&self) {
         for waiting in self.lock().values_mut() {
             waiting.clear();
         }

@@ -300,10 +300,14 @@ impl Book {
         if self.limits.waits != Waits::Never {
             return Vec::new();
         }
-        let retrying = self.retrying.drain(..).map(|(_, due)| due);
-        let mut all: Vec<Due> = self.waiting.drain(..).chain(retrying).collect();
-        all.sort_by_key(Due::event);
-        all.into_iter().filter_map(|due| due.pulled.receipt).collect()
+        let waiting = self.waiting.iter();
+        let mut all: Vec<&Due> = waiting.chain(self.retrying.iter().map(|(_, due)| due)).collect();
+        all.sort_by_key(|due| due.event());
+        let receipts = all.into_iter().filter_map(|due| due.pulled.receipt.clone()).collect();
+        // What was parked has none, and is still to be tried from here.
+        self.waiting.retain(|due| due.pulled.receipt.is_none());
+        self.retrying.retain(|(_, due)| due.pulled.receipt.is_none());
+        receipts
     }
 
     /// Everything that has not ended, in the order in which it came.

@@ -45,6 +45,9 @@ const RETRY_WAIT: Duration = Duration::from_millis(300);
 pub(crate) enum ToCourier {
     /// A session takes part.
     Join(Arc<Session>),
+    /// A session begins nothing more. Until it leaves it takes part: who comes meanwhile keeps order with
+    /// what it has.
+    Leaving,
     /// A session takes no part any more.
     Leave(SessionId),
     /// A session has room again.
@@ -141,7 +144,9 @@ impl Courier {
             }
             self.read_parked(cursor).await;
             self.begin(cursor).await;
-            if let Err(error) = cursor.ask(self.work.book().wanted()).await {
+            if !self.work.is_served() {
+                self.leave_waiting(cursor).await;
+            } else if let Err(error) = cursor.ask(self.work.book().wanted()).await {
                 self.later("ask for events", &error);
             }
             self.stand(cursor);

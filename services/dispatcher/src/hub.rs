@@ -130,6 +130,13 @@ impl Hub {
         couriers.insert(key, Courier { tx, sessions: 1, board });
     }
 
+    /// A session that takes part in the work on a cursor begins nothing more.
+    pub(crate) fn leaving(&self, key: CursorKey) {
+        if let Some(courier) = self.couriers().get(&key) {
+            let _ = courier.tx.send(ToCourier::Leaving);
+        }
+    }
+
     /// Takes a session out of the work on a cursor. The courier ends with its last session.
     pub(crate) fn leave(&self, key: CursorKey, session: SessionId) {
         let mut couriers = self.couriers();

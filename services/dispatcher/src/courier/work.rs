@@ -92,6 +92,11 @@ impl Work {
         !self.sessions.is_empty()
     }
 
+    /// Whether a session takes part that may begin something.
+    pub(crate) fn is_served(&self) -> bool {
+        self.sessions.iter().any(|session| !session.is_closed())
+    }
+
     /// Takes in what the courier was told. `configured` is `None` when the output was deleted;
     /// `jitter` in 0..=1 spreads retries.
     pub(crate) fn told(
@@ -109,7 +114,7 @@ impl Work {
                 self.sessions.push_back(session);
             }
             ToCourier::Leave(id) => self.sessions.retain(|s| s.id() != id),
-            ToCourier::Room => {}
+            ToCourier::Leaving | ToCourier::Room => {}
             ToCourier::Lost(event) => self.book.lost(event),
             ToCourier::Received(event) => {
                 self.book.note(true, now);

@@ -161,10 +161,10 @@ impl Served {
         if is_beat && !self.beats.may_come(self.heard) {
             return Err(Status::invalid_argument(format!("more than {BEATS_MAX} heartbeats in the time of one")));
         }
+        let was_closed = self.session.is_closed();
         self.session.hear(message)?;
-        if self.session.is_closed() {
-            // What it has is still reported; what it has not is for others.
-            self.subscription.end();
+        if self.session.is_closed() && !was_closed {
+            self.subscription.leaving();
         }
         Ok(())
     }

@@ -37,8 +37,6 @@ pub(crate) struct Subscription {
     /// What it named and is not there; a bucket that is made later is taken up.
     missing: Vec<String>,
     joined: HashMap<Place, CursorKey>,
-    /// It takes part in nothing any more.
-    is_over: bool,
 }
 
 /// With whom a session shares its cursors.
@@ -89,7 +87,7 @@ impl Subscription {
         // A client that has no bucket configured sends one empty name.
         let missing: Vec<String> = buckets.iter().filter(|b| !b.is_empty()).cloned().collect();
         let named = (!missing.is_empty()).then(HashSet::new);
-        let mut this = Self { hub, session, identity, share, named, missing, joined: HashMap::new(), is_over: false };
+        let mut this = Self { hub, session, identity, share, named, missing, joined: HashMap::new() };
         this.find_missing();
         this
     }
@@ -154,9 +152,15 @@ impl Subscription {
         is_whole
     }
 
-    /// Leaves every cursor, for good.
+    /// Tells every cursor that the session begins nothing more.
+    pub(super) fn leaving(&self) {
+        for key in self.joined.values() {
+            self.hub.leaving(*key);
+        }
+    }
+
+    /// Leaves every cursor.
     pub(crate) fn end(&mut self) {
-        self.is_over = true;
         for place in self.joined.keys().copied().collect::<Vec<_>>() {
             self.leave(place);
         }
@@ -206,11 +210,8 @@ impl Subscription {
 
     /// What there should be a cursor on. Sockets get the events of buckets without outputs too.
     fn wanted(&self) -> HashSet<Place> {
-        let mut wanted = HashSet::new();
-        if self.is_over {
-            return wanted;
-        }
         let directory = self.directory();
+        let mut wanted = HashSet::new();
         for bucket in self.buckets().iter().filter(|b| b.stream) {
             let place = |output| Place { bucket: bucket.id, output, ephemeral: bucket.ephemeral };
             let outputs = directory.outputs_of(bucket.id);

@@ -21,6 +21,8 @@ pub(super) struct Agent {
     pub(super) epoch: u64,
     pub(super) is_alive: bool,
     pub(super) frozen_until: u64,
+    /// How long it will be away, once it was told to stop.
+    pub(super) leaves_for: Option<u64>,
     pub(super) ledger: Ledger,
     lanes: Lanes<(Attempt, Ticket)>,
     under_way: Vec<Option<(UnderWay, Ended)>>,
@@ -35,6 +37,7 @@ impl Agent {
             epoch,
             is_alive: true,
             frozen_until: 0,
+            leaves_for: None,
             ledger: Ledger::default(),
             lanes: Lanes::default(),
             under_way: Vec::new(),
@@ -60,7 +63,7 @@ impl World {
     }
 
     pub(super) fn connect(&mut self, agent: usize) {
-        if self.agents[agent].current.is_some() {
+        if self.agents[agent].current.is_some() || self.agents[agent].leaves_for.is_some() {
             return;
         }
         let dispatcher = self.rng.random_range(0..self.dispatchers.len());
@@ -140,14 +143,42 @@ impl World {
         self.witnesses[output].answered(ended.attempt.event, ended.outcome);
         under_way.finish(ended, instant);
         self.report_all(agent);
+        self.end_if_left(agent);
     }
 
     fn report_all(&mut self, agent: usize) {
-        for link in 0..self.links.len() {
-            if self.links[link].agent == agent && self.links[link].agent_open {
-                self.report(link);
-            }
+        for link in self.links_of(agent) {
+            self.report(link);
         }
+    }
+
+    /// An agent is told to stop: it gives back what it has not begun, and ends when the rest is over.
+    pub(super) fn stop_agent(&mut self, agent: usize, away: u64) {
+        let one = &mut self.agents[agent];
+        if !one.is_alive || one.leaves_for.is_some() || self.now < one.frozen_until {
+            return;
+        }
+        one.leaves_for = Some(away);
+        for link in self.links_of(agent) {
+            self.say_leave(link, Vec::new());
+        }
+        self.agents[agent].lanes.clear();
+        self.report_all(agent);
+        self.end_if_left(agent);
+    }
+
+    fn end_if_left(&mut self, agent: usize) {
+        let Some(away) = self.agents[agent].leaves_for.filter(|_| self.agents[agent].is_idle()) else { return };
+        self.say(|| format!("agent {agent} has stopped"));
+        for link in self.links_of(agent) {
+            self.agent_closes(link);
+        }
+        self.renew(agent, away);
+    }
+
+    fn links_of(&self, agent: usize) -> Vec<usize> {
+        let is_open = |link: &usize| self.links[*link].agent == agent && self.links[*link].agent_open;
+        (0..self.links.len()).filter(is_open).collect()
     }
 
     /// The process of an agent is gone, and comes back as a new one.
@@ -155,11 +186,14 @@ impl World {
         if !self.agents[agent].is_alive {
             return;
         }
-        for link in 0..self.links.len() {
-            if self.links[link].agent == agent && self.links[link].agent_open {
-                self.agent_dies(link);
-            }
+        for link in self.links_of(agent) {
+            self.agent_dies(link);
         }
+        self.renew(agent, away);
+    }
+
+    /// Another process takes the place of an agent's, later.
+    fn renew(&mut self, agent: usize, away: u64) {
         let epoch = self.agents[agent].epoch + 1;
         self.agents[agent] = Agent::new(epoch);
         self.agents[agent].is_alive = false;

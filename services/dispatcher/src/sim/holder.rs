@@ -260,6 +260,7 @@ impl World {
                 }
                 Phase::Draining { end, heard } => {
                     self.append(holder);
+                    self.leave_waiting(holder);
                     let one = self.holders[holder].is_appending;
                     let is_over = self.work(holder).book().in_hand() == 0 && !self.work(holder).has_facts() && !one;
                     let until = if is_over { heard.min(end) } else { end };
@@ -304,9 +305,12 @@ impl World {
                 self.at(after, What::Done(holder, Done::Handed));
             }
         }
-        let wanted = self.work(holder).book().wanted();
+        if !self.work(holder).is_served() {
+            self.leave_waiting(holder);
+        }
+        let wanted = self.work(holder).is_served().then(|| self.work(holder).book().wanted());
         let one = &mut self.holders[holder];
-        if let Some(batch) = one.position.to_ask(wanted, instant) {
+        if let Some(batch) = wanted.and_then(|wanted| one.position.to_ask(wanted, instant)) {
             let expires = 60_000;
             one.position.asked(batch, instant + Duration::from_millis(expires + 5_000));
             let until = self.now + expires;
@@ -347,6 +351,17 @@ impl World {
         }
         if let Some(consumer) = &mut self.nats[output].consumer {
             consumer.forget(holder);
+        }
+    }
+
+    /// Gives back what is not in hand, if others are there.
+    fn leave_waiting(&mut self, holder: usize) {
+        if !self.holders[holder].position.peers().is_shared() {
+            return;
+        }
+        let output = self.holders[holder].output;
+        for receipt in self.work(holder).leave_waiting() {
+            self.operate(output, Op::GiveBack(place(&receipt)));
         }
     }
 
@@ -439,5 +454,6 @@ fn name(told: &ToCourier) -> String {
         ToCourier::Finished(event, ended) => format!("{event} finished {:?}", ended.outcome),
         ToCourier::Received(event) => format!("{event} received"),
         ToCourier::Lost(event) => format!("{event} lost"),
+        ToCourier::Leaving => "leaving".to_owned(),
     }
 }

@@ -123,6 +123,10 @@ impl World {
         let Some(message) = one.down.pop_front().filter(|_| one.agent_open) else { return };
         let Some(message) = message else { return self.agent_closes(link) };
         match one.state.receive(message, instant) {
+            Ok(Step::Deliver(delivery)) if self.agents[one.agent].leaves_for.is_some() => {
+                one.state.finished(delivery.number);
+                self.say_leave(link, vec![delivery.number]);
+            }
             Ok(Step::Deliver(delivery)) => {
                 let ticket = Ticket::new(delivery.number, one.reports_tx.clone());
                 let agent = one.agent;
@@ -143,11 +147,22 @@ impl World {
         let instant = self.instant();
         while let Ok(Report { number, ended }) = self.links[link].reports.try_recv() {
             let one = &mut self.links[link];
+            if ended.is_none() && self.agents[one.agent].leaves_for.is_some() {
+                one.state.finished(number);
+                self.say_leave(link, vec![number]);
+                continue;
+            }
             let (true, Some(ended)) = (one.state.finished(number), ended) else { continue };
             let outcome = v1::Outcome::new(number, ended.outcome, ended.duration_ms);
             one.unsure.add(ended, instant);
             self.send_up(link, Some(v1::FromAgent { message: Some(FromAgentMessage::Outcome(outcome)) }));
         }
+    }
+
+    /// The agent says that it is about to stop, and gives deliveries back.
+    pub(super) fn say_leave(&mut self, link: usize, given_back: Vec<u64>) {
+        let message = Some(FromAgentMessage::Leave(v1::Leave { given_back }));
+        self.send_up(link, Some(v1::FromAgent { message }));
     }
 
     /// The dispatcher hears the agent.
@@ -159,7 +174,10 @@ impl World {
         if let Err(status) = heard {
             return self.fail(format!("the dispatcher ends session {link}: {}", status.message()));
         }
-        self.tell(dispatcher);
+        match self.links[link].session.is_closed() {
+            true => self.turn_all(dispatcher),
+            false => self.tell(dispatcher),
+        }
         self.end_if_drained(link);
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Plan {
 pub(super) enum Class {
     /// Nothing.
     Calm,
-    /// Nothing does, and dispatchers stop in order.
+    /// Nothing does, and agents and dispatchers stop in order.
     Stops,
     /// Connections between one agent and the dispatchers.
     Links,
@@ -60,6 +60,11 @@ pub(super) enum Fault {
         agent: usize,
     },
     KillAgent {
+        agent: usize,
+        away: u64,
+    },
+    /// It is told to stop, and another begins later.
+    StopAgent {
         agent: usize,
         away: u64,
     },
@@ -199,6 +204,7 @@ impl Fault {
         match self {
             Self::Break { .. } | Self::Silence { .. } => 0,
             Self::KillAgent { away, .. }
+            | Self::StopAgent { away, .. }
             | Self::KillDispatcher { away, .. }
             | Self::StopDispatcher { away, .. }
             | Self::RestartNats { away } => away,
@@ -236,22 +242,24 @@ fn when(rng: &mut Rng) -> u64 {
 fn fault(rng: &mut Rng, class: Class, dispatchers: usize, agents: usize) -> Fault {
     let kinds = match class {
         Class::Calm | Class::Stops | Class::Links => 2,
-        Class::Agents => 4,
-        Class::All => 9,
+        Class::Agents => 5,
+        Class::All => 10,
     };
     let (agent, dispatcher) = (rng.random_range(0..agents), rng.random_range(0..dispatchers));
     let away = rng.random_range(0..20_000);
     let long = if rng.random_bool(0.5) { rng.random_range(500..15_000) } else { rng.random_range(15_000..100_000) };
     match rng.random_range(0..kinds) {
-        _ if class == Class::Stops => Fault::StopDispatcher { dispatcher, away },
+        0 if class == Class::Stops => Fault::StopDispatcher { dispatcher, away },
+        _ if class == Class::Stops => Fault::StopAgent { agent, away },
         0 => Fault::Break { agent },
         1 => Fault::Silence { agent },
         2 => Fault::KillAgent { agent, away },
-        3 => Fault::FreezeAgent { agent, long },
-        4 => Fault::KillDispatcher { dispatcher, away },
-        5 => Fault::StopDispatcher { dispatcher, away },
-        6 => Fault::FreezeDispatcher { dispatcher, long },
-        7 => Fault::RestartNats { away },
+        3 => Fault::StopAgent { agent, away },
+        4 => Fault::FreezeAgent { agent, long },
+        5 => Fault::KillDispatcher { dispatcher, away },
+        6 => Fault::StopDispatcher { dispatcher, away },
+        7 => Fault::FreezeDispatcher { dispatcher, long },
+        8 => Fault::RestartNats { away },
         _ => Fault::Trouble { long: away },
     }
 }

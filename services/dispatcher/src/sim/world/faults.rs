@@ -15,6 +15,7 @@ impl World {
                 }
             }
             Fault::KillAgent { agent, away } => self.kill_agent(agent, away),
+            Fault::StopAgent { agent, away } => self.stop_agent(agent, away),
             Fault::FreezeAgent { agent, long } => {
                 let until = self.now + long;
                 self.agents[agent].frozen_until = self.agents[agent].frozen_until.max(until);
