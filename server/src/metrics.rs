@@ -180,7 +180,10 @@ impl Collector for Stored {
         counter("nats_reconnects", "Connections to NATS that were made again", self.0.reconnects())?;
         let help = "Connections to NATS that were given up because no acknowledgement came";
         counter("nats_reconnects_forced", help, self.0.reconnects_forced())?;
-        counter("redelivered", "Events that JetStream gave out again", self.0.redelivered())
+        counter("redelivered", "Events that JetStream gave out again", self.0.redelivered())?;
+        let help =
+            "Cursors of which another dispatcher had events in hand when it vanished, which were given out again";
+        counter("takeovers", help, self.0.takeovers())
     }
 }
 

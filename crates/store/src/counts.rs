@@ -27,6 +27,7 @@ struct Inner {
     reconnects: AtomicU64,
     reconnects_forced: AtomicU64,
     redelivered: AtomicU64,
+    takeovers: AtomicU64,
     /// By the beginning of the subject, which tells of the stream.
     failing: Mutex<HashMap<String, Failing>>,
     /// How many those are: nobody else has to look.
@@ -104,6 +105,11 @@ impl Counts {
         self.0.redelivered.load(Ordering::Relaxed)
     }
 
+    /// How often what another dispatcher had of a cursor's events was given out again, because it vanished.
+    pub fn takeovers(&self) -> u64 {
+        self.0.takeovers.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn note_unacknowledged(&self, cause: Cause) {
         self.0.unacknowledged[cause as usize].fetch_add(1, Ordering::Relaxed);
     }
@@ -143,6 +149,10 @@ impl Counts {
 
     pub(crate) fn note_reconnect_forced(&self) {
         self.0.reconnects_forced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_takeover(&self) {
+        self.0.takeovers.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn note_redelivered(&self) {

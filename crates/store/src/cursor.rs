@@ -2,13 +2,15 @@
 //!
 //! The cast: `pull` asks NATS for events and reads what it says. `consumer` creates a cursor's
 //! consumer. Several processes may work with a cursor: `talk` is what they say to each other, `entry`
-//! how one comes among them, `leave` how it goes, and `peers` what it knows of them. A [`Cursor`] asks for events and gives
-//! them out, less those that the facts say have ended; what it knows and decides stands in its
+//! how one comes among them, `leave` how it goes, and `peers` what it knows of them; `takeover` finds out what one
+//! had that vanished, and `seek` carries it out. `answer` is what NATS is told of an event. A [`Cursor`] asks for
+//! events and gives them out, less those that the facts say have ended; what it knows and decides stands in its
 //! [`Position`]. When its consumer is lost (NATS restarted, nobody pulled for long), it makes a new one that begins early
 //! enough, and folds the facts again: the facts decide what was sent.
 //!
 //! Not needed for correctness: the consumer's own position. It saves reading the window again.
 
+mod answer;
 mod consumer;
 mod entry;
 #[cfg(any(test, fuzzing))]
@@ -20,12 +22,13 @@ mod position;
 mod pull;
 mod pulled;
 mod queue;
+mod seek;
+mod takeover;
 mod talk;
 
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use bytes::Bytes;
 use futures_util::StreamExt;
 use model::fact::Fact;
 use model::progress::{Again, Progress};
@@ -33,7 +36,6 @@ use model::{EventId, UnixMs};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::info;
-use uuid::Uuid;
 
 pub use hold::Hold;
 pub use peers::Peers;
@@ -42,8 +44,12 @@ pub use pull::Message;
 use pull::{Pulls, Signal};
 pub use pulled::{Pulled, Receipt};
 pub use queue::Queue;
+use seek::Seeking;
+pub use takeover::{Given, SAY_WAIT, Takeover, Verdict};
+use talk::Held;
 
 use crate::fact::{CursorKey, From};
+use crate::presence::Silent;
 use crate::unreadable::What as Unread;
 use crate::{Error, Store};
 
@@ -85,6 +91,10 @@ pub struct Cursor {
     pulls: Pulls,
     /// Changes each time the connection to NATS was made again: standing requests are gone then.
     connected: watch::Receiver<u64>,
+    /// Which dispatchers are silent, and the search for what one of them had.
+    silent: watch::Receiver<Silent>,
+    seeking: Option<Seeking>,
+    is_taken_for_gone: bool,
     position: Position,
     /// What was given out and is not sorted yet, because facts that matter could not be read.
     unsorted: Option<Unsorted>,
@@ -108,6 +118,9 @@ enum What {
     Signal(Option<Signal>),
     Reconnected,
     Asked(Option<async_nats::Message>),
+    Silence,
+    Answer(async_nats::Message),
+    Seek,
     Overdue,
     MayAsk,
 }
@@ -128,9 +141,14 @@ impl Cursor {
         now: UnixMs,
     ) -> Result<Self, Error> {
         let name = consumer::name(&key);
-        let own = Uuid::new_v4();
+        let own = peers::new_name(store.presence().own());
         let pulls = Pulls::new(store.inner.client.clone()).await?;
-        let (held, is_held) = entry::enter(store, &name, own).await?;
+        let (held, by) = entry::enter(store, &name, own).await?;
+        let is_held = matches!(by, Held::By(_));
+        let mut peers = Peers::new(own, is_held);
+        if let Held::By(Some(other)) = by {
+            peers.found(Some(other));
+        }
         talk::announce(store, &name, own).await?;
         let mut cursor = Self {
             stream: store.inner.layout.event_stream(key.bucket, key.ephemeral),
@@ -140,7 +158,10 @@ impl Cursor {
             held,
             pulls,
             connected: store.inner.connected(),
-            position: Position::new(key.output, window, Peers::new(own, is_held), now, Instant::now()),
+            silent: store.presence().silent(),
+            seeking: None,
+            is_taken_for_gone: false,
+            position: Position::new(key.output, window, peers, now, Instant::now()),
             unsorted: None,
             left: Vec::new(),
         };
@@ -203,10 +224,14 @@ impl Cursor {
         }
         let over_at = self.position.over_at();
         let refused_until = self.position.refused_until(Instant::now());
+        let seek_at = self.seeking.as_ref().map(Seeking::until);
         Happened(tokio::select! {
             biased;
             Ok(()) = self.connected.changed() => What::Reconnected,
             message = self.held.next() => What::Asked(message),
+            answer = Seeking::answer(&mut self.seeking) => What::Answer(answer),
+            Ok(()) = self.silent.changed() => What::Silence,
+            () = reached(seek_at) => What::Seek,
             () = reached(refused_until) => What::MayAsk,
             signal = self.pulls.next() => What::Signal(signal),
             // Only if nothing has come: what has may have waited for us.
@@ -241,6 +266,9 @@ impl Cursor {
             }
             What::Signal(Some(Signal::Nothing)) => {}
             What::Asked(Some(message)) => self.asked(message).await,
+            What::Silence => self.hear_silence().await?,
+            What::Answer(answer) => self.hear_answer(&answer),
+            What::Seek => self.seek().await?,
             What::Overdue => self.lose("it says nothing"),
             What::Asked(None) | What::Signal(None) => self.lose("the connection was given up"),
             What::Reconnected => {
@@ -302,42 +330,9 @@ impl Cursor {
         Ok(())
     }
 
-    /// Tells JetStream that the event has ended: it is never given out again.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]; then it may come again.
-    pub async fn acknowledge(&self, receipt: &Receipt) -> Result<(), Error> {
-        self.reply(receipt, Bytes::from_static(b"+ACK")).await
-    }
-
-    /// Gives an event back, to come again after `delay`.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]; then it comes again after [`ACK_WAIT`].
-    pub async fn give_back(&self, receipt: &Receipt, delay: Duration) -> Result<(), Error> {
-        let payload = match delay.as_nanos() {
-            0 => Bytes::from_static(b"-NAK"),
-            nanos => format!("-NAK {{\"delay\": {nanos}}}").into(),
-        };
-        self.reply(receipt, payload).await
-    }
-
-    /// Tells JetStream that the event is still being worked on.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]; then it may be given out again.
-    pub async fn in_progress(&self, receipt: &Receipt) -> Result<(), Error> {
-        self.reply(receipt, Bytes::from_static(b"+WPI")).await
-    }
-
     fn lose(&mut self, why: &'static str) {
         info!(output = %self.key.output, why, "the consumer of a cursor is lost");
         self.position.lose();
-    }
-
-    async fn reply(&self, receipt: &Receipt, payload: Bytes) -> Result<(), Error> {
-        let published = self.store.inner.client.publish(receipt.0.clone(), payload).await;
-        published.map_err(|e| Error::unavailable("answer for an event", e))
     }
 
     /// Sorts what was given out. Until that succeeds nothing else is taken in.

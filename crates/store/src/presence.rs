@@ -8,7 +8,7 @@
 
 mod cursor;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -37,6 +37,10 @@ pub use cursor::{CursorSeen, Place};
 pub const SAY_EVERY: Duration = Duration::from_secs(3);
 /// A dispatcher that said nothing for so long is taken for gone.
 pub const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked who has fallen silent.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Who was silent for so long is forgotten.
+const SILENT_FORGET: Duration = Duration::from_secs(600);
 /// The most sessions or cursors on one page: far below the size limit of a message.
 pub const PAGE_ENTRIES_MAX: usize = 500;
 
@@ -47,10 +51,16 @@ pub struct Presence {
     keyring: Keyring,
     seen: Arc<Mutex<HashMap<(DispatcherId, usize), Seen>>>,
     changed: watch::Sender<u64>,
+    /// When each dispatcher was last heard that said no farewell.
+    heard: Arc<Mutex<HashMap<DispatcherId, Instant>>>,
+    silent: watch::Sender<Silent>,
     /// Hears from NATS what time it is, by what this process says itself.
     clock: Clock,
     own: Arc<OnceLock<DispatcherId>>,
 }
+
+/// Dispatchers that said nothing for [`SILENCE_MAX`], and no farewell.
+pub type Silent = Arc<HashSet<DispatcherId>>;
 
 struct Seen {
     at: Instant,
@@ -95,8 +105,14 @@ pub struct SessionSeen {
 
 impl Presence {
     pub(crate) fn new(context: Context, keyring: Keyring, clock: Clock) -> Self {
-        let (seen, changed) = (Arc::default(), watch::Sender::new(0));
-        Self { context, keyring, seen, changed, clock, own: Arc::default() }
+        let (changed, silent) = (watch::Sender::new(0), watch::Sender::new(Silent::default()));
+        let (seen, heard, own) = (Arc::default(), Arc::default(), Arc::default());
+        Self { context, keyring, seen, changed, heard, silent, clock, own }
+    }
+
+    /// The dispatcher of this process, once it has said that it is there.
+    pub fn own(&self) -> Option<DispatcherId> {
+        self.own.get().copied()
     }
 
     /// Says that a dispatcher is there, with page number `number` of what it has. Page 0 is said
@@ -152,9 +168,39 @@ impl Presence {
         self.changed.subscribe()
     }
 
+    /// Who is silent. Changes when one falls silent, or is heard again.
+    pub fn silent(&self) -> watch::Receiver<Silent> {
+        self.silent.subscribe()
+    }
+
+    /// Whether others may take this process for gone: nothing that it says has come back to it, while others
+    /// were heard, or while it has no connection. That nobody is heard means nothing.
+    pub fn is_unheard(&self, is_connected: bool) -> bool {
+        self.own().is_some_and(|own| is_unheard(&lock(&self.heard), own, is_connected))
+    }
+
     /// Follows what is said until told to stop.
     pub(crate) async fn run(&self, stop: &Stop) {
-        watching::keep(stop, "the watch of who is here", || self.follow()).await;
+        let look = async {
+            while stop.or(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+                self.look_who_is_silent();
+            }
+        };
+        tokio::join!(watching::keep(stop, "the watch of who is here", || self.follow()), look);
+    }
+
+    fn look_who_is_silent(&self) {
+        let mut heard = lock(&self.heard);
+        heard.retain(|_, at| at.elapsed() < SILENT_FORGET);
+        let silent = heard.iter().filter(|(_, at)| at.elapsed() >= SILENCE_MAX).map(|(dispatcher, _)| *dispatcher);
+        let silent: HashSet<_> = silent.collect();
+        self.silent.send_if_modified(|before| {
+            let is_other = **before != silent;
+            if is_other {
+                *before = Arc::new(silent);
+            }
+            is_other
+        });
     }
 
     async fn follow(&self) -> Result<(), Error> {
@@ -180,10 +226,16 @@ impl Presence {
                 Ok(page) => {
                     let seen = Seen { at: Instant::now(), created, page: Arc::new(page) };
                     drop(self.seen().insert(key, seen));
+                    lock(&self.heard).insert(key.0, Instant::now());
                 }
                 Err(error) => warn!(%error, "what a dispatcher says cannot be read"),
             },
-            Operation::Delete | Operation::Purge => drop(self.seen().remove(&key)),
+            Operation::Delete | Operation::Purge => {
+                drop(self.seen().remove(&key));
+                if key.1 == 0 {
+                    lock(&self.heard).remove(&key.0);
+                }
+            }
         }
         self.changed.send_modify(|n| *n += 1);
     }
@@ -200,8 +252,17 @@ impl Presence {
     }
 
     fn seen(&self) -> MutexGuard<'_, HashMap<(DispatcherId, usize), Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.seen)
     }
+}
+
+fn is_unheard(heard: &HashMap<DispatcherId, Instant>, own: DispatcherId, is_connected: bool) -> bool {
+    let is_heard = |at: &Instant| at.elapsed() < SILENCE_MAX;
+    heard.get(&own).is_some_and(|at| !is_heard(at)) && (!is_connected || heard.values().any(is_heard))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Forgets what was not said again, also before this process could hear it: next to what was said last
@@ -223,6 +284,20 @@ fn parse(key: &str) -> Option<(DispatcherId, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_is_unheard_that_others_do_not_hear_and_not_where_nobody_is_heard() {
+        let ago = |seconds| Instant::now() - Duration::from_secs(seconds);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let [own, other] = [1, 2].map(|n| DispatcherId(Uuid::from_u128(n)));
+        let unheard = |own_at, other_at, is_connected| {
+            is_unheard(&[(own, ago(own_at)), (other, ago(other_at))].into(), own, is_connected)
+        };
+        assert!(unheard(10, 9, true));
+        assert!(unheard(10, 10, false));
+        assert!(!unheard(10, 10, true), "presence says nothing");
+        assert!(!unheard(9, 9, false));
+    }
 
     #[test]
     fn what_was_said_long_before_the_rest_is_forgotten_by_who_hears_it_now() {

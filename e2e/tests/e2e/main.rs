@@ -117,6 +117,8 @@ mod signatures;
 mod socket;
 #[cfg(test)]
 mod ssrf;
+
+mod takeover;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

@@ -132,7 +132,7 @@ fn names(text: &str) -> BTreeSet<&str> {
 }
 
 /// The value of a series.
-fn value(text: &str, series: &str) -> Option<f64> {
+pub(crate) fn value(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 

@@ -279,6 +279,15 @@ impl Book {
         self.parked.take(event).is_some()
     }
 
+    /// Forgets what waits for its next attempt, and is not parked; returns what it was to be acknowledged by.
+    /// NATS or the facts have it.
+    pub(crate) fn let_go(&mut self) -> Vec<Receipt> {
+        let retrying = self.retrying.drain(..).map(|(_, due)| due);
+        let all: Vec<Due> = self.waiting.drain(..).chain(retrying).chain(self.keys.drain_behind()).collect();
+        all.iter().for_each(|due| self.keys.free(due.event()));
+        all.into_iter().filter_map(|due| due.pulled.receipt).collect()
+    }
+
     /// Whether the output has failed so often that it is tried one event at a time.
     pub(crate) fn is_suspect(&self) -> bool {
         self.circuit.is_suspect(&self.limits)

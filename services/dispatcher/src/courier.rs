@@ -142,6 +142,9 @@ impl Courier {
                 // Who left has said in the facts what is left to do.
                 self.look_again(cursor).await;
             }
+            if cursor.is_taken_for_gone() {
+                self.step_back(cursor);
+            }
             self.read_parked(cursor).await;
             self.begin(cursor).await;
             if !self.work.is_served() {
@@ -194,11 +197,12 @@ impl Courier {
     }
 
     /// Gives back what is not in hand, if others are there who need not wait for what is.
-    async fn leave_waiting(&mut self, cursor: &Cursor) {
+    async fn leave_waiting(&mut self, cursor: &mut Cursor) {
         if !cursor.peers().is_shared() {
             return;
         }
         for receipt in self.work.leave_waiting() {
+            cursor.let_go(&receipt);
             if let Err(error) = cursor.give_back(&receipt, Duration::ZERO).await {
                 self.later("give back an event", &error);
             }
@@ -212,7 +216,7 @@ impl Courier {
     }
 
     /// Begins the next attempt if one may begin and a session has room.
-    async fn begin(&mut self, cursor: &Cursor) {
+    async fn begin(&mut self, cursor: &mut Cursor) {
         if self.is_held_up() {
             return;
         }
@@ -274,12 +278,12 @@ impl Courier {
         }
     }
 
-    async fn took(&mut self, cursor: &Cursor, pulled: Pulled) {
+    async fn took(&mut self, cursor: &mut Cursor, pulled: Pulled) {
         let receipt = self.work.took(pulled, clock::of_log(&self.hub));
         self.acknowledge(cursor, receipt).await;
     }
 
-    async fn acknowledge(&mut self, cursor: &Cursor, receipt: Option<Receipt>) {
+    async fn acknowledge(&mut self, cursor: &mut Cursor, receipt: Option<Receipt>) {
         let Some(receipt) = receipt else { return };
         if let Err(error) = cursor.acknowledge(&receipt).await {
             self.later("acknowledge an event", &error);
@@ -296,6 +300,12 @@ impl Courier {
                 return;
             }
         }
+    }
+
+    /// Leaves what was not begun to others, who may have it by now; begins nothing while they may take it.
+    fn step_back(&mut self, cursor: &mut Cursor) {
+        self.work.let_go().iter().for_each(|receipt| cursor.let_go(receipt));
+        self.pause = Instant::now() + RETRY_WAIT;
     }
 
     /// Takes in what others did.

@@ -5,11 +5,13 @@ use std::time::Duration;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::stream::ConsumerCreateStrictErrorKind;
 use bytes::Bytes;
 use model::UnixMs;
 use tracing::warn;
 
+use super::takeover::Given;
 use super::{ACK_WAIT, UNACKED_MAX};
 use crate::fact::{CursorKey, time};
 use crate::{Error, Store};
@@ -101,6 +103,22 @@ pub(super) async fn is_reachable(store: &Store, stream: &str, name: &str) -> boo
     let request = async_nats::Request::new().payload(Bytes::from_static(b"{")).timeout(Some(REACHED_WAIT));
     let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}");
     store.inner.client.send_request(subject, request).await.is_ok()
+}
+
+/// What a consumer has given out; `None` when there is none.
+pub(super) async fn given(store: &Store, stream: &str, name: &str) -> Result<Option<Given>, Error> {
+    let what = "look at what was given out";
+    let stream = store.inner.context.get_stream_no_info(stream).await.map_err(|e| Error::unavailable(what, e))?;
+    match stream.consumer_info(name).await {
+        Ok(info) => Ok(Some(Given {
+            floor: info.ack_floor.stream_sequence,
+            last: info.delivered.stream_sequence,
+            delivered: info.delivered.consumer_sequence,
+            unacknowledged: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
+        })),
+        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::unavailable(what, error)),
+    }
 }
 
 /// Deletes a consumer. Where its server is away nobody confirms that, and it is done all the same.

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::talk::{self, ATTACHES, HELD_WAIT};
+use super::talk::{self, ATTACHES, HELD_WAIT, Held};
 use crate::{Error, Store};
 
 /// How often a process lets others go first before it takes one of them to be there.
@@ -17,20 +17,21 @@ const TRIES: usize = 10;
 
 /// Listens for others who ask about the cursor, from now on; returns whether another was there
 /// before. When in doubt, yes.
-pub(super) async fn enter(store: &Store, name: &str, own: Uuid) -> Result<(Subscriber, bool), Error> {
+pub(super) async fn enter(store: &Store, name: &str, own: Uuid) -> Result<(Subscriber, Held), Error> {
     for _ in 0..TRIES {
         // Whoever finds the cursor free listens by then, and hears all others who do.
         let mut free = subscribe(store, free_subject(name)).await?;
-        let is_held = talk::is_held(store, name, ATTACHES).await;
+        let held = talk::held(store, name, ATTACHES).await;
+        let is_held = matches!(held, Held::By(_));
         let mut asked = subscribe(store, talk::held_subject(name)).await?;
         let is_first = !is_held && is_first(store, name, own, &mut free).await?;
         let _ = free.unsubscribe().await;
         if is_held || is_first {
-            return Ok((asked, is_held));
+            return Ok((asked, held));
         }
         let _ = asked.unsubscribe().await;
     }
-    Ok((subscribe(store, talk::held_subject(name)).await?, true))
+    Ok((subscribe(store, talk::held_subject(name)).await?, Held::By(None)))
 }
 
 /// Says that the cursor was found free. Who hears another say so first is not the first.

@@ -63,6 +63,7 @@ impl Cursor {
         match signal {
             Signal::Message(message) => {
                 self.position.brought();
+                self.position.hold(message.place);
                 self.left.push(message.receipt);
             }
             Signal::Stranger(receipt) => {

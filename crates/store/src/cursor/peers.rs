@@ -1,9 +1,9 @@
 //! Who else works with a cursor, as far as this process has heard, and in which order they take over what one of
 //! them has left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use model::EventId;
+use model::{DispatcherId, EventId};
 use uuid::Uuid;
 
 /// The most names that are remembered: those of processes that vanished stay.
@@ -21,6 +21,14 @@ pub struct Peers {
     others: BTreeSet<Uuid>,
     /// Who had been heard of before that.
     before: BTreeSet<Uuid>,
+    /// Who has not said its name when two had come, and may have had something.
+    unheard: BTreeSet<Uuid>,
+}
+
+/// A new name for a process of that dispatcher: its high bits say which.
+pub(super) fn new_name(of: Option<DispatcherId>) -> Uuid {
+    let random = Uuid::new_v4();
+    of.map_or(random, |of| Uuid::from_u64_pair(of.0.as_u64_pair().0, random.as_u64_pair().1))
 }
 
 impl Peers {
@@ -33,6 +41,7 @@ impl Peers {
             has_nameless: false,
             others: BTreeSet::new(),
             before: BTreeSet::new(),
+            unheard: BTreeSet::new(),
         }
     }
 
@@ -62,14 +71,18 @@ impl Peers {
     pub fn found(&mut self, name: Option<Uuid>) {
         self.comes();
         self.has_nameless |= name.is_none();
+        let Some(name) = name.filter(|name| *name != self.own) else { return };
+        self.unheard.remove(&name);
         if self.others.len() < NAMES_MAX {
-            self.others.extend(name.filter(|name| *name != self.own));
+            self.others.insert(name);
         }
     }
 
     /// Another has come. Everyone there says its name anew then; whoever does not do so twice has vanished.
     pub fn came(&mut self, name: Uuid) {
-        self.before = std::mem::take(&mut self.others);
+        let unheard = std::mem::replace(&mut self.before, std::mem::take(&mut self.others));
+        let unheard = unheard.difference(&self.before).take(NAMES_MAX.saturating_sub(self.unheard.len()));
+        self.unheard.extend(unheard);
         self.found(Some(name));
     }
 
@@ -77,14 +90,36 @@ impl Peers {
     pub fn left(&mut self, name: Uuid) {
         self.others.remove(&name);
         self.before.remove(&name);
+        self.unheard.remove(&name);
         self.is_shared &= self.has_nameless || !self.others.is_empty() || !self.before.is_empty();
+    }
+
+    /// The others that are known by name.
+    pub fn others(&self) -> impl Iterator<Item = Uuid> {
+        self.others.union(&self.before).copied()
+    }
+
+    /// The others that are processes of these dispatchers, and how many of those that are left go first in
+    /// seeing to what they had. None if nobody knows all that are left.
+    pub fn vanished(&self, silent: &HashSet<DispatcherId>) -> (BTreeSet<Uuid>, u32) {
+        let silent: HashSet<u64> = silent.iter().map(|dispatcher| dispatcher.0.as_u64_pair().0).collect();
+        let is_silent = |name: &Uuid| silent.contains(&name.as_u64_pair().0);
+        let gone = self.others().chain(self.unheard.iter().copied()).filter(is_silent);
+        let gone = if self.has_nameless { BTreeSet::new() } else { gone.collect() };
+        let before = self.others().filter(|other| !is_silent(other) && *other < self.own).count();
+        (gone, u32::try_from(before).unwrap_or(u32::MAX))
+    }
+
+    /// Whether this one was heard of, and no one has said that it left.
+    pub fn knows(&self, name: Uuid) -> bool {
+        self.others().any(|other| other == name) || self.unheard.contains(&name)
     }
 
     /// How many others go first in taking over this event, if all have heard of the same ones.
     pub fn turn(&self, event: EventId) -> usize {
         // The low bits of an event's id are random, its high bits a time.
         let place = |name: &Uuid| event.0.as_u128().reverse_bits() ^ name.as_u128();
-        self.others.union(&self.before).filter(|other| place(other) < place(&self.own)).count()
+        self.others().filter(|other| place(other) < place(&self.own)).count()
     }
 }
 
@@ -142,6 +177,27 @@ mod tests {
         assert_eq!(turn(&peers), 2, "what it said may have come before");
         peers.came(high);
         assert_eq!(turn(&peers), 1);
+        assert!(peers.knows(low), "it may have had something");
+        peers.left(low);
+        assert!(!peers.knows(low));
+    }
+
+    #[test]
+    fn those_who_are_left_see_to_those_who_vanished_one_after_the_other() {
+        let dispatchers = [1u128, 2, 3].map(|n| DispatcherId(Uuid::from_u128(n << 64)));
+        let names = dispatchers.map(|dispatcher| new_name(Some(dispatcher)));
+        let of = |own: usize| {
+            let mut peers = Peers::new(names[own], true);
+            names.iter().for_each(|name| peers.found(Some(*name)));
+            peers
+        };
+        let silent = [dispatchers[0]].into();
+        assert_eq!(of(1).vanished(&silent), ([names[0]].into(), 0));
+        assert_eq!(of(2).vanished(&silent), ([names[0]].into(), 1));
+        assert!(of(1).vanished(&HashSet::new()).0.is_empty());
+        let mut with_nameless = of(1);
+        with_nameless.found(None);
+        assert!(with_nameless.vanished(&silent).0.is_empty(), "nobody knows what that one has");
     }
 
     #[test]

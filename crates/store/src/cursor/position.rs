@@ -3,6 +3,7 @@
 //!
 //! [`Cursor`](super::Cursor) carries it out; so does the simulator of the dispatcher.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::fact::Fact;
@@ -42,6 +43,8 @@ pub struct Position {
     refused_until: Instant,
     lost: bool,
     peers: Peers,
+    /// The places of what was given out here and not acknowledged.
+    in_hand: BTreeSet<u64>,
 }
 
 /// Which facts are to be read before an event is [sorted](Position::sort).
@@ -82,6 +85,7 @@ impl Position {
             refused_until: instant,
             lost: false,
             peers,
+            in_hand: BTreeSet::new(),
         }
     }
 
@@ -205,6 +209,7 @@ impl Position {
     /// Takes in that an event was given out; returns which facts to read before it is sorted.
     pub fn came(&mut self, message: &Message, now: Instant) -> Reading {
         self.came_at = Some(now);
+        self.hold(message.place);
         self.brought();
         let is_new_consumer = message.delivered <= self.delivered;
         self.delivered = message.delivered;
@@ -219,6 +224,21 @@ impl Position {
             (false, true) => Reading::New,
             (false, false) => Reading::None,
         }
+    }
+
+    /// An event was given out here.
+    pub fn hold(&mut self, place: u64) {
+        self.in_hand.insert(place);
+    }
+
+    /// An event is acknowledged, or nobody sees to it here any more.
+    pub fn let_go(&mut self, place: u64) {
+        self.in_hand.remove(&place);
+    }
+
+    /// The places of what was given out here and not acknowledged.
+    pub fn in_hand(&self) -> &BTreeSet<u64> {
+        &self.in_hand
     }
 
     /// Takes in a fact of ours that is in the log. A delivery that was taken over from the facts may

@@ -4,11 +4,12 @@
 //! request needs no heartbeat, so an idle cursor costs little; and it goes away with the cursor, so that a
 //! request that still stands then brings nothing to a process that no longer listens.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use async_nats::{Client, StatusCode, Subscriber};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use model::{EventId, InputId, UnixMs};
 use tracing::error;
 
@@ -69,6 +70,8 @@ pub(super) struct Pulls {
     client: Client,
     inbox: String,
     replies: Subscriber,
+    /// What has come and was looked at, and is to be heard next.
+    ahead: VecDeque<async_nats::Message>,
     /// Stands in the reply subject of each request. What NATS says of the end of earlier requests is
     /// not heard any more.
     generation: u64,
@@ -79,7 +82,7 @@ impl Pulls {
     pub(super) async fn new(client: Client) -> Result<Self, Error> {
         let inbox = client.new_inbox();
         let replies = client.subscribe(format!("{inbox}.*")).await.map_err(|e| Error::unavailable("subscribe", e))?;
-        Ok(Self { client, inbox, replies, generation: 0 })
+        Ok(Self { client, inbox, replies, ahead: VecDeque::new(), generation: 0 })
     }
 
     /// The requests that were made are over, or do not count any more; events that they bring do.
@@ -109,10 +112,22 @@ impl Pulls {
 
     /// Waits for what NATS says next; `None` when the connection was given up.
     pub(super) async fn next(&mut self) -> Option<Signal> {
-        let message = self.replies.next().await?;
+        let message = match self.ahead.pop_front() {
+            Some(message) => message,
+            None => self.replies.next().await?,
+        };
         let generation = message.subject.rsplit('.').next().and_then(|last| last.parse().ok());
         let is_earlier = message.status.is_some() && generation != Some(self.generation);
         Some(if is_earlier { Signal::Nothing } else { signal(message) })
+    }
+
+    /// The places of the events that have come and were not heard yet.
+    pub(super) fn look_ahead(&mut self) -> Vec<u64> {
+        while let Some(Some(message)) = self.replies.next().now_or_never() {
+            self.ahead.push_back(message);
+        }
+        let receipts = self.ahead.iter().filter_map(|message| message.reply.as_deref());
+        receipts.filter_map(|receipt| Numbers::parse(receipt).map(|numbers| numbers.place)).collect()
     }
 
     /// Has NATS take the subscription away, and with it the standing requests. What it gave out
@@ -129,7 +144,11 @@ impl Pulls {
         if self.replies.unsubscribe().await.is_err() {
             return unheard;
         }
-        while let Some(message) = self.replies.next().await {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        while let Some(message) = match ahead.pop_front() {
+            Some(message) => Some(message),
+            None => self.replies.next().await,
+        } {
             if let Signal::Message(message) = signal(message) {
                 unheard.push(message.receipt);
             }
@@ -196,7 +215,7 @@ fn event(message: async_nats::Message) -> Option<Message> {
 pub(super) struct Numbers {
     delivered: u64,
     times: i64,
-    place: u64,
+    pub(super) place: u64,
     stored_at: UnixMs,
     pending: u64,
 }

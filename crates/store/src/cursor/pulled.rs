@@ -4,6 +4,7 @@ use bytes::Bytes;
 use model::progress::Again;
 use model::{EventId, InputId, UnixMs};
 
+use super::pull::Numbers;
 use crate::event::Meta;
 
 /// An event that is due.
@@ -40,5 +41,10 @@ impl Receipt {
     /// The subject at which it is acknowledged.
     pub fn subject(&self) -> &str {
         &self.0
+    }
+
+    /// The place of its event in the stream.
+    pub(super) fn place(&self) -> Option<u64> {
+        Numbers::parse(&self.0).map(|numbers| numbers.place)
     }
 }

@@ -1,4 +1,5 @@
-//! What the processes that work with a cursor say to each other: that they come, are there, and leave.
+//! What the processes that work with a cursor say to each other: that they come, are there, and leave, and what
+//! they have in hand.
 
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ pub(super) const ASKS: &[u8] = b"";
 const ATTACHED: &str = "attached ";
 const HOLDS: &str = "holds ";
 const LEAVES: &str = "leaves ";
+/// What it says before its name when it asks what everyone has in hand, and when it says so itself.
+const SEEKS: &str = "seeks ";
+const HAS: &str = "has ";
 /// How long another process is given to say that it works with a cursor. One that is stopped or
 /// cut off does not say so; its events come after [`ACK_WAIT`](super::ACK_WAIT).
 pub(super) const HELD_WAIT: Duration = Duration::from_millis(500);
@@ -29,12 +33,27 @@ pub(super) fn held_subject(name: &str) -> String {
     format!("cursor.held.{name}")
 }
 
-/// Whether another process works with the cursor. When in doubt, yes: then nothing is taken from it.
+/// Whether another process works with a cursor.
+#[derive(Clone, Copy)]
+pub(super) enum Held {
+    /// Nobody does.
+    Free,
+    /// One does, and most say their name; or nobody knows: then nothing is taken from it.
+    By(Option<Uuid>),
+}
+
+/// Whether another process works with the cursor. When in doubt, yes.
 pub(super) async fn is_held(store: &Store, name: &str, why: &'static [u8]) -> bool {
+    matches!(held(store, name, why).await, Held::By(_))
+}
+
+/// Whether another process works with the cursor, and the name of the first that says so.
+pub(super) async fn held(store: &Store, name: &str, why: &'static [u8]) -> Held {
     let request = async_nats::Request::new().payload(Bytes::from_static(why)).timeout(Some(HELD_WAIT));
     match store.inner.client.send_request(held_subject(name), request).await {
-        Ok(_) => true,
-        Err(error) => error.kind() != RequestErrorKind::NoResponders,
+        Ok(answer) => Held::By(said_name(&answer, HOLDS)),
+        Err(error) if error.kind() == RequestErrorKind::NoResponders => Held::Free,
+        Err(_) => Held::By(None),
     }
 }
 
@@ -52,6 +71,25 @@ pub(super) async fn take_leave(store: &Store, name: &str, own: Uuid) {
     let _ = store.inner.client.publish(held_subject(name), format!("{LEAVES}{own}").into()).await;
 }
 
+/// Asks what everyone has in hand.
+pub(super) async fn ask_in_hand(store: &Store, name: &str, own: Uuid, reply: String) -> Result<(), Error> {
+    let asked = store.inner.client.publish_with_reply(held_subject(name), reply, format!("{SEEKS}{own}").into());
+    asked.await.map_err(|e| Error::unavailable("look for what another left", e))
+}
+
+/// What a process says that has the events of these places in hand.
+pub(super) fn say_in_hand(own: Uuid, places: impl Iterator<Item = u64>) -> String {
+    places.fold(format!("{HAS}{own}"), |text, place| format!("{text} {place}"))
+}
+
+/// Who has what in hand, as it says.
+pub(super) fn in_hand(payload: &[u8]) -> Option<(Uuid, Vec<u64>)> {
+    let mut words = std::str::from_utf8(payload).ok()?.strip_prefix(HAS)?.split(' ');
+    let name = words.next()?.parse().ok()?;
+    let places: Result<_, _> = words.map(str::parse).collect();
+    Some((name, places.ok()?))
+}
+
 /// What a message among the processes of a cursor says.
 pub(super) enum Said {
     /// Another process has attached.
@@ -60,23 +98,30 @@ pub(super) enum Said {
     Attaches,
     /// Another process works with the cursor; an earlier version does not say its name.
     Holds(Option<Uuid>),
-    /// Another process leaves.
+    /// Another process leaves; or this one, as another says that takes it for gone.
     Left(Uuid),
+    /// Another process wants to know what everyone has in hand.
+    Seeks(Uuid),
     /// A question from one that only wants to know.
     Question,
 }
 
 /// Reads a message.
 pub(super) fn said(message: &async_nats::Message) -> Said {
-    let text = std::str::from_utf8(&message.payload).unwrap_or_default();
-    let name = |word| text.strip_prefix(word).and_then(|name| name.parse().ok());
-    match (name(ATTACHED), name(LEAVES)) {
-        (Some(name), _) => Said::Attached(name),
-        (_, Some(name)) => Said::Left(name),
+    let name = |word| said_name(message, word);
+    match (name(ATTACHED), name(LEAVES), name(SEEKS)) {
+        (Some(name), ..) => Said::Attached(name),
+        (_, Some(name), _) => Said::Left(name),
+        (.., Some(name)) => Said::Seeks(name),
         _ if message.reply.is_none() => Said::Holds(name(HOLDS)),
         _ if message.payload.as_ref() == ATTACHES => Said::Attaches,
         _ => Said::Question,
     }
+}
+
+/// The name that stands behind a word.
+fn said_name(message: &async_nats::Message, word: &str) -> Option<Uuid> {
+    std::str::from_utf8(&message.payload).ok()?.strip_prefix(word)?.parse().ok()
 }
 
 /// Answers another process that asked, by name if this one has any.
@@ -107,7 +152,17 @@ impl Cursor {
         let (said, own) = (said(&message), self.peers().own());
         let peers = self.position.peers_mut();
         match said {
-            Said::Attached(name) | Said::Left(name) | Said::Holds(Some(name)) if name == own => return,
+            Said::Left(name) if name == own => {
+                self.is_taken_for_gone = true;
+                // Who does not hear it lets nothing be taken over from this one.
+                let _ = announce(&self.store, &self.name, own).await;
+                return;
+            }
+            Said::Attached(name) | Said::Seeks(name) | Said::Holds(Some(name)) if name == own => return,
+            Said::Seeks(name) => {
+                peers.found(Some(name));
+                return self.say_in_hand(message).await;
+            }
             Said::Attached(name) => peers.came(name),
             Said::Attaches => peers.comes(),
             Said::Holds(name) => peers.found(name),

@@ -44,6 +44,11 @@ impl Keys {
         self.taken.retain(|_, taken_by| *taken_by != event);
     }
 
+    /// Those that wait wait no more.
+    pub(super) fn drain_behind(&mut self) -> impl Iterator<Item = Due> {
+        self.behind.drain(..)
+    }
+
     /// Every key that someone has or waits for.
     pub(super) fn busy(&self) -> HashSet<Key> {
         self.taken.keys().copied().chain(self.behind.iter().filter_map(|due| due.key)).collect()

@@ -219,3 +219,14 @@ fn the_circuit_is_open_until_an_attempt_succeeds() {
 mod policy;
 
 mod properties;
+
+#[test]
+fn what_is_let_go_is_what_was_not_begun() {
+    let mut book = book(1..=3);
+    assert_eq!(begin_all(&mut book), [1]);
+    fail(&mut book, 1, NOW.plus(Duration::from_secs(1)));
+    assert_eq!(begin_all(&mut book), [2]);
+    assert_eq!(book.let_go(), [receipt(3), receipt(1)]);
+    assert_eq!((begin_all(&mut book), book.all_here()), (vec![], (1, Some(event(2)))));
+    succeed(&mut book, 2);
+}

@@ -290,6 +290,11 @@ impl Work {
         self.book.leave_waiting()
     }
 
+    /// Forgets what was not begun, and is not parked: others have it. Returns what it was to be acknowledged by.
+    pub(crate) fn let_go(&mut self) -> Vec<Receipt> {
+        self.book.let_go()
+    }
+
     /// What to acknowledge everything that has not ended by, in the order in which it came.
     pub(crate) fn into_receipts(self) -> Vec<Receipt> {
         self.book.into_receipts()

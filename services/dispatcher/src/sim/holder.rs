@@ -4,6 +4,7 @@ mod attached;
 mod entry;
 mod handing;
 mod hearing;
+mod takeover;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use model::record::OrderKey;
 use model::request::{Header, Request};
 use model::{EventId, retry};
 use rand::RngExt as _;
-use store::cursor::{Message, Peers, Position, Receipt};
+use store::cursor::{Given, Message, Peers, Position, Receipt, Takeover};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -37,6 +38,11 @@ pub(super) struct Holder {
     phase: Phase,
     /// Another that attaches found the cursor free before it could say so.
     is_second: bool,
+    /// Who said first that it holds the cursor.
+    held_by: Option<Uuid>,
+    /// The search for what one had that vanished.
+    seeking: Option<Takeover>,
+    is_taken_for_gone: bool,
     signals: VecDeque<Signal>,
     done: Vec<Done>,
     handing: Option<Handing>,
@@ -78,17 +84,22 @@ pub(super) enum Signal {
     Over(usize),
     NoConsumer,
     Reconnected,
+    /// Who is silent is known anew.
+    Silence,
     /// What another process says of itself.
     Peer(Peer),
 }
 
 /// What the processes of a cursor say to each other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Peer {
     Asks,
     Attached(Uuid),
     Holds(Uuid),
     Leaves(Uuid),
+    /// It wants to know what everyone has in hand, and is that courier.
+    Seeks(Uuid, usize),
+    Has(Uuid, Vec<u64>),
 }
 
 /// What was being done.
@@ -105,6 +116,7 @@ pub(super) enum Done {
     /// The whole body.
     Sent,
     Read(u64),
+    Looked(Given),
     Appended(Vec<Fact>),
     Tick,
 }
@@ -123,6 +135,9 @@ impl Holder {
             position: Position::new(key, world.window(), Peers::new(own, false), now, instant),
             phase: Phase::Asking,
             is_second: false,
+            held_by: None,
+            seeking: None,
+            is_taken_for_gone: false,
             signals: VecDeque::new(),
             done: Vec::new(),
             handing: None,
@@ -176,7 +191,7 @@ impl World {
             return;
         }
         let holder = self.holders.len();
-        let own = Uuid::from_u128(self.rng.random());
+        let own = Uuid::from_u64_pair(self.dispatchers[dispatcher].id.0.as_u64_pair().0, self.rng.random());
         let new = Holder::new(dispatcher, output, own, self);
         let _ = new.tx.send(told);
         self.holders.push(new);
@@ -208,7 +223,7 @@ impl World {
             match signal {
                 Signal::Message(message) => self.holders[holder].unheard.push(message.receipt),
                 Signal::Peer(peer) => self.hear_of(holder, peer),
-                Signal::Over(_) | Signal::NoConsumer | Signal::Reconnected => {}
+                Signal::Over(_) | Signal::NoConsumer | Signal::Reconnected | Signal::Silence => {}
             }
             return;
         }
@@ -282,6 +297,8 @@ impl World {
     /// Begins what may begin.
     fn prepare(&mut self, holder: usize) {
         self.append(holder);
+        self.step_back(holder);
+        self.seek(holder);
         let (now, instant, output) = (self.wall(), self.instant(), self.holders[holder].output);
         if self.now >= self.holders[holder].pause {
             if self.holders[holder].position.peers().is_shared() && self.work(holder).is_to_take_over(now) {
@@ -360,8 +377,9 @@ impl World {
             return;
         }
         let output = self.holders[holder].output;
-        for receipt in self.work(holder).leave_waiting() {
-            self.operate(output, Op::GiveBack(place(&receipt)));
+        for place in self.work(holder).leave_waiting().iter().map(place) {
+            self.holders[holder].position.let_go(place);
+            self.operate(output, Op::GiveBack(place));
         }
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use model::fact::Fact;
 use model::progress::Progress;
 use model::{EventId, InputId, UnixMs};
-use store::cursor::{ACK_WAIT, Message, Receipt, UNACKED_MAX};
+use store::cursor::{ACK_WAIT, Given, Message, Receipt, UNACKED_MAX};
 use uuid::Uuid;
 
 /// An event in the stream; its place is its number from 1.
@@ -145,6 +145,13 @@ impl Consumer {
     /// How often an acknowledgement was waited for in vain.
     pub(super) fn late(&self) -> u64 {
         self.late
+    }
+
+    /// What was given out.
+    pub(super) fn given(&self) -> Given {
+        let floor = (1..).find(|place| !self.acked.contains(place)).unwrap_or(1) - 1;
+        let unacknowledged = (self.pending.len() + self.again.len()) as u64;
+        Given { floor, last: self.next - 1, delivered: self.delivered, unacknowledged }
     }
 
     /// What is not acknowledged and was given out, for the trace.

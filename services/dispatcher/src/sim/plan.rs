@@ -37,6 +37,8 @@ pub(super) enum Class {
     Links,
     /// Agents too, while one dispatcher lives.
     Agents,
+    /// Nothing but that one dispatcher is killed, and another is there.
+    Kills,
     /// Everything.
     All,
 }
@@ -114,9 +116,13 @@ impl Plan {
     /// The plan of a seed.
     pub(super) fn of(seed: u64) -> Self {
         let mut rng = Rng::seed_from_u64(seed);
-        let class =
-            [Class::Calm, Class::Stops, Class::Links, Class::Agents, Class::All, Class::All][rng.random_range(0..6)];
-        let dispatchers = if class == Class::Agents { 1 } else { rng.random_range(1..=3) };
+        let class = [Class::Calm, Class::Stops, Class::Links, Class::Agents, Class::Kills, Class::All, Class::All]
+            [rng.random_range(0..7)];
+        let dispatchers = match class {
+            Class::Agents => 1,
+            Class::Kills => rng.random_range(2..=3),
+            Class::Calm | Class::Stops | Class::Links | Class::All => rng.random_range(1..=3),
+        };
         let agents = if class == Class::Links { 1 } else { rng.random_range(1..=3) };
         let outputs = rng.random_range(1..=2);
         let events = events(&mut rng);
@@ -226,6 +232,7 @@ fn events(rng: &mut Rng) -> Vec<u64> {
 fn faults(rng: &mut Rng, class: Class, dispatchers: usize, agents: usize) -> Vec<(u64, Fault)> {
     let count = match class {
         Class::Calm => 0,
+        Class::Kills => 1,
         Class::Stops | Class::Links | Class::Agents => rng.random_range(1..=4),
         Class::All => rng.random_range(1..=5),
     };
@@ -241,7 +248,7 @@ fn when(rng: &mut Rng) -> u64 {
 
 fn fault(rng: &mut Rng, class: Class, dispatchers: usize, agents: usize) -> Fault {
     let kinds = match class {
-        Class::Calm | Class::Stops | Class::Links => 2,
+        Class::Calm | Class::Stops | Class::Links | Class::Kills => 2,
         Class::Agents => 5,
         Class::All => 10,
     };
@@ -251,6 +258,7 @@ fn fault(rng: &mut Rng, class: Class, dispatchers: usize, agents: usize) -> Faul
     match rng.random_range(0..kinds) {
         0 if class == Class::Stops => Fault::StopDispatcher { dispatcher, away },
         _ if class == Class::Stops => Fault::StopAgent { agent, away },
+        _ if class == Class::Kills => Fault::KillDispatcher { dispatcher, away },
         0 => Fault::Break { agent },
         1 => Fault::Silence { agent },
         2 => Fault::KillAgent { agent, away },

@@ -5,15 +5,15 @@ mod chance;
 mod faults;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
 use model::fact::Fact;
 use model::name::Name;
 use model::record::{Bucket, Interval, Output, Schedule, ThrottleMode};
-use model::{AccountId, BucketId, EventId, GroupId, OutputId, UnixMs};
-use rand::SeedableRng as _;
+use model::{AccountId, BucketId, DispatcherId, EventId, GroupId, OutputId, UnixMs};
 use rand::rngs::Xoshiro256PlusPlus as Rng;
+use rand::{RngExt as _, SeedableRng as _};
 use store::fact::CursorKey;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -56,6 +56,10 @@ pub(super) enum What {
     AgentBack(usize),
     DispatcherBack(usize),
     ThawDispatcher(usize),
+    /// Nobody has heard of a dispatcher for long, if it is still so.
+    Silent(DispatcherId),
+    /// It is heard again.
+    Heard(DispatcherId),
     ThawAgent(usize),
     NatsBack,
 }
@@ -69,6 +73,10 @@ pub(super) enum Op {
 }
 
 pub(super) struct Dispatcher {
+    /// Of the process that it is now.
+    pub(super) id: DispatcherId,
+    /// It knows that it may not have been heard, until then.
+    pub(super) unheard_until: u64,
     pub(super) is_alive: bool,
     pub(super) is_stopping: bool,
     frozen_since: u64,
@@ -96,6 +104,9 @@ pub(super) struct World {
     /// Two dispatchers attached to one cursor at the same moment, and one let the other go first.
     pub(super) have_raced: bool,
     pub(super) dispatchers: Vec<Dispatcher>,
+    pub(super) silent: HashSet<DispatcherId>,
+    /// How often what one had that vanished was given out again.
+    pub(super) takeovers: u64,
     pub(super) holders: Vec<Holder>,
     pub(super) links: Vec<Link>,
     pub(super) agents: Vec<Agent>,
@@ -108,12 +119,15 @@ pub(super) struct World {
 /// What happened in schedules.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
-    schedules: [u64; 5],
+    schedules: [u64; 6],
     steps: u64,
     events: u64,
     attempts: u64,
     /// Deliveries that a destination took more than once, by class.
-    doubled: [u64; 5],
+    doubled: [u64; 6],
+    /// How often an acknowledgement was waited for in vain, by class.
+    late: [u64; 6],
+    takeovers: u64,
     /// Schedules in which two dispatchers attached to one cursor at the same moment, and found it free.
     raced: u64,
     /// Simulated time, in seconds.
@@ -122,7 +136,8 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn add(&mut self, other: &Self) {
-        for class in 0..5 {
+        for class in 0..6 {
+            self.late[class] += other.late[class];
             self.schedules[class] += other.schedules[class];
             self.doubled[class] += other.doubled[class];
         }
@@ -130,12 +145,14 @@ impl Seen {
         self.events += other.events;
         self.attempts += other.attempts;
         self.raced += other.raced;
+        self.takeovers += other.takeovers;
         self.seconds += other.seconds;
     }
 
     /// That the schedules were worth playing.
     pub(super) fn check(&self) {
         assert!(self.schedules.iter().all(|count| *count > 0), "{self:?}");
+        assert!(self.takeovers > 0, "nothing was ever taken over: {self:?}");
         assert!(self.raced > 0, "no two dispatchers ever attached at the same moment: {self:?}");
         assert!(self.attempts > self.events, "nothing was tried again: {self:?}");
         assert!(self.doubled[Class::All as usize] > 0, "no crash ever doubled anything: {self:?}");
@@ -169,15 +186,19 @@ impl World {
             let group = GroupId(Uuid::from_u128(3));
             keys.push(CursorKey { bucket: bucket.id, output: id, group, ephemeral: false });
         }
-        let dispatcher = || Dispatcher {
+        let mut rng = Rng::seed_from_u64(!plan.seed);
+        let mut dispatcher = || Dispatcher {
+            id: DispatcherId(Uuid::from_u128(rng.random())),
+            unheard_until: 0,
             is_alive: true,
             is_stopping: false,
             frozen_since: 0,
             frozen_until: 0,
             couriers: vec![None; plan.outputs],
         };
+        let dispatchers = (0..plan.dispatchers).map(|_| dispatcher()).collect();
         let mut world = Self {
-            rng: Rng::seed_from_u64(!plan.seed),
+            rng,
             now: 0,
             base: Instant::now(),
             calendar: BinaryHeap::new(),
@@ -191,7 +212,9 @@ impl World {
             nats_wakes_at: vec![0; plan.outputs],
             trouble_until: 0,
             have_raced: false,
-            dispatchers: (0..plan.dispatchers).map(|_| dispatcher()).collect(),
+            dispatchers,
+            silent: HashSet::new(),
+            takeovers: 0,
             holders: Vec::new(),
             links: Vec::new(),
             agents: (0..plan.agents).map(|_| Agent::new(0)).collect(),
@@ -318,13 +341,11 @@ impl World {
                 self.dispatchers[dispatcher].is_stopping = false;
             }
             What::ThawDispatcher(dispatcher) => self.thaw(dispatcher),
+            What::Silent(id) => self.falls_silent(id),
+            What::Heard(id) => self.is_heard_again(id),
             What::ThawAgent(agent) => self.thaw_agent(agent),
             What::NatsBack => {
-                for holder in 0..self.holders.len() {
-                    if !self.holders[holder].is_gone() {
-                        self.signal(holder, Signal::Reconnected);
-                    }
-                }
+                self.signal_all(&Signal::Reconnected);
             }
             What::Connect(..) | What::Lane(..) | What::Over(..) | What::Done(..) => {}
         }
@@ -349,7 +370,7 @@ impl World {
 
     fn check(&self) -> Result<(), String> {
         let late: u64 = self.nats.iter().filter_map(|nats| nats.consumer.as_ref()).map(Consumer::late).sum();
-        if self.plan.class <= Class::Stops && late > 0 {
+        if matches!(self.plan.class, Class::Calm | Class::Stops | Class::Kills) && late > 0 {
             return Err(format!("{late} times an event waited for an acknowledgement that nobody could give"));
         }
         let ids: Vec<EventId> = self.events.iter().map(|event| event.id).collect();
@@ -364,6 +385,8 @@ impl World {
         seen.events = (self.events.len() * self.plan.outputs) as u64;
         seen.attempts = self.witnesses.iter().map(Witness::attempts).sum();
         seen.doubled[class] = self.witnesses.iter().map(Witness::doubled).sum();
+        seen.late[class] = self.nats.iter().filter_map(|nats| nats.consumer.as_ref()).map(Consumer::late).sum();
+        seen.takeovers = self.takeovers;
         seen.raced = self.have_raced.into();
         seen.seconds = self.now / 1000;
         seen

@@ -18,7 +18,10 @@ impl World {
         let (since, nats, events) = (self.since(), &mut self.nats[output], &self.events);
         let one = &mut self.holders[holder];
         if let Done::Attached { is_held } = done {
-            let peers = Peers::new(one.position.peers().own(), *is_held);
+            let mut peers = Peers::new(one.position.peers().own(), *is_held);
+            if let Some(by) = one.held_by {
+                peers.found(Some(by));
+            }
             one.position = Position::new(self.keys[output].output, window, peers, now, instant);
         }
         let from = one.position.begins_at(last, since, now);

@@ -12,6 +12,9 @@ impl World {
         self.holders[holder].phase = Phase::Asking;
         self.holders[holder].is_second = false;
         let is_held = self.tell_holders(holder, Peer::Asks);
+        let mut answer =
+            self.there(holder).into_iter().filter(|other| !self.is_frozen(self.holders[*other].dispatcher));
+        self.holders[holder].held_by = answer.next().map(|other| self.holders[other].position.peers().own());
         let after = if is_held { self.few() } else { self.short() };
         self.at(after, What::Done(holder, Done::Asked { is_held }));
     }
@@ -51,7 +54,7 @@ impl World {
     pub(super) fn tell_holders(&mut self, says: usize, peer: Peer) -> bool {
         let there = self.there(says);
         for other in &there {
-            self.signal(*other, Signal::Peer(peer));
+            self.signal(*other, Signal::Peer(peer.clone()));
         }
         !there.is_empty()
     }
@@ -63,7 +66,17 @@ impl World {
         match peer {
             Peer::Asks => peers.comes(),
             Peer::Holds(name) => peers.found(Some(name)),
+            Peer::Leaves(name) if name == own => {
+                self.holders[holder].is_taken_for_gone = true;
+                self.tell_holders(holder, Peer::Attached(own));
+                return;
+            }
             Peer::Leaves(name) => peers.left(name),
+            Peer::Seeks(name, asks) => {
+                peers.found(Some(name));
+                return self.say_in_hand(holder, asks);
+            }
+            Peer::Has(name, places) => return self.hear_what(holder, name, places),
             Peer::Attached(name) => {
                 peers.came(name);
                 self.tell_holders(holder, Peer::Holds(own));

@@ -61,6 +61,7 @@ impl World {
             Signal::Over(left) => one.position.over(left),
             Signal::NoConsumer => one.position.lose(),
             Signal::Reconnected => one.position.none_stands(),
+            Signal::Silence => self.hear_silence(holder),
             Signal::Peer(peer) => self.hear_of(holder, peer),
             Signal::Message(message) => {
                 match one.position.came(&message, instant) {
@@ -119,6 +120,7 @@ impl World {
                 }
                 self.at(millis(PROGRESS_EVERY), What::Done(holder, Done::Tick));
             }
+            Done::Looked(given) => self.looked(holder, given),
             Done::Asked { .. } | Done::Attached { .. } | Done::Rebuilt => {}
         }
     }
@@ -131,6 +133,7 @@ impl World {
         if let Err(wrong) = self.witnesses[output].acknowledged(event) {
             self.fail(wrong);
         }
+        self.holders[holder].position.let_go(place);
         self.operate(output, Op::Acknowledge(place));
     }
 }

@@ -1,7 +1,12 @@
 //! What goes wrong in a schedule, and how it is put right.
 
+use model::DispatcherId;
 use rand::RngExt as _;
+use store::presence::{SAY_EVERY, SILENCE_MAX};
+use uuid::Uuid;
 
+use super::super::holder::Signal;
+use super::super::nats::millis;
 use super::super::plan::Fault;
 use super::{What, World};
 
@@ -50,7 +55,8 @@ impl World {
                 if !self.is_frozen(dispatcher) {
                     self.dispatchers[dispatcher].frozen_since = self.now;
                 }
-                let until = self.now + long;
+                let (until, id) = (self.now + long, self.dispatchers[dispatcher].id);
+                self.is_silent_soon(id);
                 let one = &mut self.dispatchers[dispatcher];
                 one.frozen_until = one.frozen_until.max(until);
                 self.at(long, What::ThawDispatcher(dispatcher));
@@ -78,10 +84,43 @@ impl World {
         if !self.dispatchers[dispatcher].is_alive {
             return;
         }
-        self.dispatchers[dispatcher].is_alive = false;
-        self.dispatchers[dispatcher].frozen_until = 0;
+        let next = DispatcherId(Uuid::from_u128(self.rng.random()));
+        let one = &mut self.dispatchers[dispatcher];
+        (one.is_alive, one.frozen_until, one.unheard_until) = (false, 0, 0);
+        let id = std::mem::replace(&mut one.id, next);
+        self.is_silent_soon(id);
         self.clear_dispatcher(dispatcher);
         self.at(away, What::DispatcherBack(dispatcher));
+    }
+
+    /// A dispatcher says nothing from now on; the last time was a moment ago.
+    fn is_silent_soon(&mut self, id: DispatcherId) {
+        let said = self.jitter(millis(SAY_EVERY));
+        let look = self.jitter(1_000);
+        self.at(millis(SILENCE_MAX) - said + look, What::Silent(id));
+    }
+
+    /// Whoever is there notes that a dispatcher is silent, unless it goes on by now.
+    pub(super) fn falls_silent(&mut self, id: DispatcherId) {
+        let one = self.dispatchers.iter().position(|one| one.id == id);
+        if one.is_none_or(|one| self.is_frozen(one)) && self.silent.insert(id) {
+            self.signal_all(&Signal::Silence);
+        }
+    }
+
+    /// A dispatcher that was silent is heard again.
+    pub(super) fn is_heard_again(&mut self, id: DispatcherId) {
+        if self.silent.remove(&id) {
+            self.signal_all(&Signal::Silence);
+        }
+    }
+
+    pub(super) fn signal_all(&mut self, signal: &Signal) {
+        for holder in 0..self.holders.len() {
+            if !self.holders[holder].is_gone() {
+                self.signal(holder, signal.clone());
+            }
+        }
     }
 
     /// Nothing is left of a dispatcher's process.
@@ -109,6 +148,11 @@ impl World {
         }
         self.say(|| format!("dispatcher {dispatcher} goes on"));
         let slept = self.now - self.dispatchers[dispatcher].frozen_since;
+        if slept >= millis(SILENCE_MAX) {
+            let heard = self.jitter(millis(SAY_EVERY));
+            self.dispatchers[dispatcher].unheard_until = self.now + heard;
+            self.at(heard, What::Heard(self.dispatchers[dispatcher].id));
+        }
         for link in 0..self.links.len() {
             let is_its = self.links[link].dispatcher == dispatcher && self.links[link].dispatcher_open;
             if is_its && slept > 20_000 && self.rng.random_bool(0.5) {
