@@ -77,10 +77,10 @@ impl Ledger {
         self.failed + self.rejected + self.expired
     }
 
-    /// Whether callers and log agree, and every event has ended.
+    /// Whether callers and log agree, and every event has ended; none has that is not in the log.
     pub(crate) fn closes(&self) -> bool {
         let could_be = self.accepted..=self.accepted + self.not_accepted;
-        could_be.contains(&self.events) && self.pending() == 0
+        could_be.contains(&self.events) && self.events == self.sent + self.ended_otherwise()
     }
 }
 
