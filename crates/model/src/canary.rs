@@ -1,6 +1,8 @@
 //! Canaries: webhooks that the relay sends through a bucket now and then, so that a way that is
 //! broken shows although nobody else sends anything.
 
+use uuid::{Builder, Uuid};
+
 use crate::id::{BucketId, EventId};
 use crate::time::UnixMs;
 
@@ -24,13 +26,14 @@ pub fn last_due(bucket: BucketId, every_seconds: u32, now: UnixMs) -> UnixMs {
 /// The event of the canary that is due at that time: the same for everybody, so that the log keeps
 /// one however many send it.
 pub fn event(bucket: BucketId, due_at: UnixMs) -> EventId {
-    EventId::due(bucket.0, HEADER, due_at)
+    let digest = Uuid::new_v5(&bucket.0, HEADER.as_bytes());
+    let mut random = [0; 10];
+    random.copy_from_slice(&digest.as_bytes()[..10]);
+    EventId(Builder::from_unix_timestamp_millis(due_at.0, &random).into_uuid())
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     const BUCKET: BucketId = BucketId(Uuid::from_u128(0x1234_5678_9abc));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 use crate::UnixMs;
 
@@ -118,15 +118,6 @@ impl EventId {
     /// The 16 bytes of the id, as facts store it.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
-    }
-
-    /// The event that something sends at a time: the same for everybody, so that the log keeps one
-    /// however many send it.
-    pub fn due(sender: Uuid, kind: &str, at: UnixMs) -> Self {
-        let digest = Uuid::new_v5(&sender, kind.as_bytes());
-        let mut random = [0; 10];
-        random.copy_from_slice(&digest.as_bytes()[..10]);
-        Self(Builder::from_unix_timestamp_millis(at.0, &random).into_uuid())
     }
 
     /// Reads an id from its 16 bytes; any other length is refused.

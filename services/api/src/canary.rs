@@ -56,7 +56,7 @@ fn due(store: &Store, sent: &mut HashMap<BucketId, UnixMs>, now: UnixMs) -> Vec<
 /// Sends the canary of a bucket that is due at that time.
 pub(crate) async fn send(store: &Store, bucket: Arc<Bucket>, at: UnixMs) {
     let event = canary::event(bucket.id, at);
-    match emit::append(store, &bucket, event, &request()).await {
+    match emit::append(store, &bucket, event, None, &request()).await {
         Ok(()) => debug!(bucket = %bucket.id, %event, "a canary was sent"),
         Err(error) => warn!(bucket = %bucket.id, %event, %error, "a canary was not stored"),
     }

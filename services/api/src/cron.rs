@@ -1,7 +1,7 @@
 //! Webhooks by the clock: when one is due, it is appended to the bucket of its cron as if its input
 //! had been called.
 //!
-//! Every copy of the API does this. All of them give the webhook of a time the same id, so the log
+//! Every copy of the API does this. All of them give the webhook of a time the same name, so the log
 //! keeps one; then the record of the cron says when it last ran. A process that dies in between runs
 //! that time again, or another one does. Times that went by while nobody ran are made up for by one.
 
@@ -19,6 +19,7 @@ use store::Store;
 use store::directory::{Revision, Versioned};
 use telemetry::Stop;
 use tracing::{debug, info, warn};
+use uuid::Uuid;
 
 use crate::emit::{self, NotAppended};
 use crate::write;
@@ -65,7 +66,7 @@ pub(crate) async fn run(store: &Store, stop: &Stop) {
 /// Runs one that is due, unless another copy has.
 async fn run_one(store: &Store, seen: Versioned<Cron>) {
     let (id, directory) = (seen.record.id, store.directory());
-    // The log knows an id for minutes only; this process may have been stopped for longer.
+    // The log knows a name for minutes only; this process may have been stopped for longer.
     if let Err(error) = directory.catch_up().await {
         return warn!(cron = %id, %error, "a cron cannot be run now; trying again");
     }
@@ -73,7 +74,7 @@ async fn run_one(store: &Store, seen: Versioned<Cron>) {
     let Some(bucket) = directory.bucket(cron.record.bucket) else { return };
     let Some(time) = schedule::latest_run(&cron.record, write::now()) else { return };
     match post(store, &cron.record, &bucket.record, time).await {
-        Ok(event) => info!(cron = %id, %event, "a cron ran"),
+        Ok(()) => info!(cron = %id, "a cron ran"),
         Err(error @ NotAppended::Store(store::Error::Unavailable { .. })) => {
             return warn!(cron = %id, %error, "the webhook of a cron was not stored; trying again");
         }
@@ -87,11 +88,11 @@ async fn run_one(store: &Store, seen: Versioned<Cron>) {
     }
 }
 
-/// Appends the webhook of a cron for that time, unless it is there.
-pub(crate) async fn post(store: &Store, cron: &Cron, bucket: &Bucket, time: UnixMs) -> Result<EventId, NotAppended> {
-    let event = EventId::due(cron.id.0, "cron", time);
-    emit::append(store, bucket, event, &request(cron)).await?;
-    Ok(event)
+/// Appends the webhook of a cron for that time, unless it is there. It is one of now, so that one that
+/// is made up for is kept as long as others, and got by who polls.
+pub(crate) async fn post(store: &Store, cron: &Cron, bucket: &Bucket, time: UnixMs) -> Result<(), NotAppended> {
+    let (event, delivery) = (EventId(Uuid::now_v7()), format!("cron {} {}", cron.id, time.0));
+    emit::append(store, bucket, event, Some(&delivery), &request(cron)).await
 }
 
 fn request(cron: &Cron) -> Request {

@@ -21,7 +21,8 @@ pub(crate) enum NotAppended {
     Store(#[from] store::Error),
 }
 
-/// Appends one to the bucket's log, under this id.
+/// Appends one to the bucket's log, under this id; under that of its `delivery`, if it has one, which
+/// the log keeps once whatever the event's.
 ///
 /// # Errors
 /// See [`NotAppended`].
@@ -29,14 +30,20 @@ pub(crate) async fn append(
     store: &Store,
     bucket: &Bucket,
     event: EventId,
+    delivery: Option<&str>,
     request: &Request,
 ) -> Result<(), NotAppended> {
     let input = store.directory().inputs_of(bucket.id).into_iter().next().ok_or(NotAppended::NoInput)?;
     let meta = meta(store, bucket, request);
+    let (events, input) = (store.events(), input.record.id);
     let target = Target::Bucket { bucket: bucket.id, ephemeral: bucket.ephemeral };
     let mut tries = 1;
     loop {
-        match store.events().append(target, event, input.record.id, &meta, request).await {
+        let appended = match delivery {
+            Some(delivery) => events.append_once(target, event, input, &meta, delivery, request).await,
+            None => events.append(target, event, input, &meta, request).await,
+        };
+        match appended {
             Ok(()) => return Ok(()),
             Err(error) if tries >= TRIES => return Err(error.into()),
             Err(error) => warn!(%event, %error, "a webhook of the relay's own was not stored; trying again"),

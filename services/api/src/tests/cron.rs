@@ -67,6 +67,7 @@ async fn a_time_is_run_once_by_any_number_of_copies() {
     let house = House::new().await;
     let copies = [house.client(1).await, house.client(1).await, house.client(1).await];
     let (made, cron_id, bucket) = one_that_is_due(&copies[0]).await;
+    let before = crate::write::now();
     let stop = Stop::new();
     let running: Vec<_> = copies.iter().map(|copy| run(&copy.store, &stop)).collect();
     let store = &copies[1].store;
@@ -82,6 +83,7 @@ async fn a_time_is_run_once_by_any_number_of_copies() {
     assert_eq!(webhooks(store, bucket).await, 1);
     let last = store.events().last(bucket, false).await.unwrap().unwrap();
     let event = store.events().at(bucket, false, last).await.unwrap().unwrap();
+    assert!(event.event.received_at() >= before, "what is made up for is kept, and shown, as of now");
     let request = store.events().open(bucket, event.event, event.input, event.sealed).await.unwrap();
     assert_eq!((request.method.as_str(), &request.body[..]), ("POST", &b"{}"[..]));
     assert_eq!(request.header("x-a"), Some(&b"1"[..]));
