@@ -260,7 +260,8 @@ pub struct Limits {
     #[arg(long, env = "RELAY_BODY_BYTES_MAX", default_value_t = ingress::BODY_BYTES_DEFAULT)]
     pub body_bytes_max: usize,
 
-    /// Memory for the bodies of all webhooks that are being received, in bytes; more are answered 503.
+    /// Memory for the bodies of all webhooks that are being received, in bytes; more are answered 503,
+    /// and so are large ones that come slowly while others take more than half of it.
     /// Those of one address have a quarter of it, unless it is that of a proxy
     #[arg(long, env = "RELAY_BODY_MEMORY_BYTES_MAX", default_value_t = ingress::MEMORY_BYTES_DEFAULT)]
     pub body_memory_bytes_max: usize,

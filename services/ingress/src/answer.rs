@@ -134,7 +134,7 @@ pub(crate) fn unread(failure: &Failure, version: Version) -> Response<Full<Bytes
         Failure::TooLarge => empty(StatusCode::PAYLOAD_TOO_LARGE),
         Failure::TooSlow => empty(StatusCode::REQUEST_TIMEOUT),
         Failure::Broken => empty(StatusCode::BAD_REQUEST),
-        Failure::Exhausted | Failure::Store(_) | Failure::Interrupted(_) => unavailable(),
+        Failure::Exhausted | Failure::Crowding | Failure::Store(_) | Failure::Interrupted(_) => unavailable(),
     };
     closing(response, version)
 }

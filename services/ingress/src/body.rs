@@ -48,9 +48,12 @@ pub(crate) enum Failure {
     /// It ended early, or its framing is wrong.
     #[error("the body is cut short or malformed")]
     Broken,
-    /// All bodies together take too much memory; or much of it, and this one comes slowly.
+    /// All bodies together take too much memory.
     #[error("no memory is left for bodies")]
     Exhausted,
+    /// It came too slowly for the room that it took while others needed it; see [`crate::pace`].
+    #[error("the body comes too slowly while memory for bodies is short")]
+    Crowding,
     /// A piece could not be stored.
     #[error("a piece of the body was not stored")]
     Store(#[source] store::Error),
@@ -126,7 +129,7 @@ async fn next<B: Body<Data = Bytes>>(
             // More of it came, or was waited for too long.
             frame = timeout_at(pace.deadline(), frame) => frame.map_err(|_| Failure::TooSlow)?,
             // Others need the room more.
-            () = crowds(pace, share) => return Err(Failure::Exhausted),
+            () = crowds(pace, share) => return Err(Failure::Crowding),
         };
         match frame {
             None => return Ok(None),

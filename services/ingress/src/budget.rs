@@ -9,6 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// What is taken at once: small enough that small bodies cost little, large enough that one body
 /// does not take hundreds of times.
 pub(crate) const STEP_BYTES: usize = 4 * 1024;
+/// What a body may hold however short memory is: a webhook of ordinary size makes no room by being given
+/// up. It may come at a KiB each second, so that to hold half of the memory with such bodies takes no
+/// fewer bytes each second than with large ones.
+pub(crate) const SMALL_BYTES: usize = 16 * 1024;
 
 /// The bytes that bodies may take, over all requests. Clones share them.
 #[derive(Clone, Debug)]
@@ -17,7 +21,7 @@ pub(crate) struct Budget {
     /// How many steps each address has, of those that have any.
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
     steps_per_address_max: usize,
-    /// Memory is short while fewer are left.
+    /// Memory is short for a request while the others leave fewer.
     steps_short: usize,
 }
 
@@ -113,9 +117,11 @@ impl Share {
         Ok(())
     }
 
-    /// Whether it holds some of what is short: more than half of all is taken.
+    /// Whether it holds much of what is short: others have taken more than half of all.
     pub(crate) fn is_crowding(&self) -> bool {
-        self.held.is_some() && self.budget.steps.available_permits() < self.budget.steps_short
+        let held = self.held_steps();
+        let left_by_others = self.budget.steps.available_permits() + held;
+        held > SMALL_BYTES / STEP_BYTES && left_by_others < self.budget.steps_short
     }
 
     fn held_steps(&self) -> usize {

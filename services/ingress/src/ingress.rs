@@ -114,10 +114,11 @@ impl Ingress {
     ///
     /// The answer is the input's own, 200 without body by default, once the log has acknowledged
     /// the event; 503 with `Retry-After` when it cannot be within [`store::event::APPEND_BUDGET`],
-    /// or when all bodies together take too much memory; 413, 408 or 400 for a body that is too
-    /// large, too slow or broken; 400 or 431 for a head that is refused; 401 for a caller or a
-    /// signature that the owner refuses; 429 when the queue of an output is full. When the future is
-    /// dropped, because the caller has gone, the event may have been stored or not.
+    /// when all bodies together take too much memory, or when this one comes slowly while others take
+    /// more than half of it; 413, 408 or 400 for a body that is too large, too slow or broken; 400 or
+    /// 431 for a head that is refused; 401 for a caller or a signature that the owner refuses; 429
+    /// when the queue of an output is full. When the future is dropped, because the caller has gone,
+    /// the event may have been stored or not.
     pub async fn handle<B>(
         &self,
         request: Request<B>,

@@ -14,8 +14,8 @@ pub(crate) const TOTAL_PER_MIB: Duration = Duration::from_secs(10);
 pub(crate) const RATE_GRACE: Duration = Duration::from_secs(5);
 /// The least rate after that: each second buys this much waiting, so a trickle cannot hold a connection.
 pub(crate) const RATE_BYTES_PER_SECOND_MIN: u64 = 1024;
-/// How long a body may take to bring [`CROWDED_BYTES`] more while memory for bodies is short. Who fills
-/// the 256 MiB that there are by default, which are a hundred bodies, has to bring 25 MiB each second.
+/// How long a body may take to bring [`CROWDED_BYTES`] more while memory for bodies is short. Who holds
+/// half of the 256 MiB that there are by default, which are fifty bodies, has to bring 13 MiB each second.
 pub(crate) const CROWDED_WAIT: Duration = Duration::from_secs(2);
 /// How many bytes that are.
 pub(crate) const CROWDED_BYTES: u64 = 512 * 1024;

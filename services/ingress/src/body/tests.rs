@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Sleep, sleep};
 
 use super::*;
-use crate::budget::Budget;
+use crate::budget::{Budget, SMALL_BYTES};
 
 const MIB: usize = 1024 * 1024;
 
@@ -223,13 +223,24 @@ async fn a_slow_body_makes_room_once_memory_is_short() {
     let mut others = budget.share();
     let crowd = async {
         sleep(Duration::from_secs(5)).await;
-        others.hold(4 * MIB).unwrap();
+        others.hold(4 * MIB + 1).unwrap();
     };
     let start = Instant::now();
     let (ended, ()) = tokio::join!(read_one(slow()), crowd);
-    assert!(matches!(ended, Err(Failure::Exhausted)));
+    assert!(matches!(ended, Err(Failure::Crowding)));
     assert!(start.elapsed() < Duration::from_secs(6), "also one that was slow before");
     assert!(read_one(steady()).await.is_ok(), "who brings much stays");
     let late = Timed::new([(4_000, Bytes::from_static(b"a"))]);
     assert!(read_one(late).await.is_ok(), "who holds nothing takes no room");
+    let small = |bytes| Timed::new([(0, Bytes::from(vec![0; bytes])), (3_000, Bytes::new())]);
+    assert!(read_one(small(SMALL_BYTES)).await.is_ok(), "a segment of a webhook was lost");
+    assert!(matches!(read_one(small(SMALL_BYTES + 1)).await, Err(Failure::Crowding)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_body_that_comes_by_itself_is_taken() {
+    let (stored, mut share) = (Stored::open(), Budget::new(HELD_BYTES_MAX).share());
+    let slow = Timed::new((0..10).map(|_| (4_000, Bytes::from(vec![0; MIB / 3]))));
+    let whole = read(slow, None, 10 * MIB, &mut share, |index, piece| stored.append(index, piece)).await;
+    assert!(matches!(whole, Ok(Whole::Pieces { .. })));
 }
