@@ -47,7 +47,7 @@ use fold::{Folded, Touched, Writer};
 use readers::Readers;
 use temporary::Temporary;
 
-/// How many changes a listener may be behind before it is dropped.
+/// How many changes a listener may be behind; after more it looks back in the logs for what it missed.
 pub(crate) const CHANGES_MAX: usize = 4096;
 /// How many messages are folded in one transaction.
 const BATCH_MAX: usize = 4000;

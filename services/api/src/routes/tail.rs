@@ -129,6 +129,8 @@ impl Tail {
     /// so, and it is the end.
     async fn look_back(&mut self) -> Result<Option<Event>, Error> {
         let (id, since) = (self.bucket.id, self.caught_up);
+        // First of all: what can still be heard of what was missed is looked back for, too.
+        self.changes = self.changes.resubscribe();
         self.caught_up = self.api.logs().cursor(id, self.bucket.ephemeral);
         let changed = move |connection: &_| query::since(connection, id, since, TAIL_BACKLOG_MAX + 1);
         let backlog = self.api.logs().read(changed).await?;

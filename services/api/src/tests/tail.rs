@@ -128,6 +128,23 @@ async fn a_listener_is_not_ended_by_what_happens_to_others() {
 }
 
 #[tokio::test]
+async fn what_a_listener_looked_back_for_is_told_once() {
+    let house = House::new().await;
+    let bench = Bench::new(&house).await;
+    let other = house.further(&bench.client, 2, Scopes::default(), ApiAccess::Enabled).await;
+    let other = Bench::of(other, json!({})).await;
+    let mut listener = Listener::new(&bench.client, None).await;
+    let (first, second) = (bench.receive("first").await, bench.receive("second").await);
+    // It has missed the first alone, and could still hear of the second.
+    other.more(CHANGES_MAX - 1).await;
+    for event in [first, second] {
+        assert_eq!(listener.next().await.unwrap().data["event_id"], event.to_string());
+    }
+    let (heard, third) = tokio::join!(listener.next(), bench.receive("third"));
+    assert_eq!(heard.unwrap().data["event_id"], third.to_string());
+}
+
+#[tokio::test]
 async fn a_listener_that_does_not_read_is_told_so_and_dropped() {
     let house = House::new().await;
     let bench = Bench::new(&house).await;
