@@ -59,6 +59,8 @@ pub(crate) struct Due {
     pub(crate) attempt: u32,
     /// Its key, once it is known, where order is kept by key.
     pub(crate) key: Option<Key>,
+    /// It was taken over from the facts: NATS may give the event to another who works on the cursor.
+    pub(crate) adopted: bool,
 }
 
 impl Due {
@@ -110,6 +112,7 @@ impl Book {
     pub(crate) fn take(&mut self, pulled: Pulled, now: UnixMs) -> Option<Receipt> {
         if let Some(due) = self.find(pulled.event) {
             due.pulled.receipt = pulled.receipt;
+            due.adopted = false;
             return None;
         }
         let again = pulled.again;
@@ -120,7 +123,7 @@ impl Book {
             (None, Some(again)) => (again.tried + 1, again.at),
             (None, None) => (1, now),
         };
-        let due = Due { pulled, attempt, key: None };
+        let due = Due { pulled, attempt, key: None, adopted: false };
         // Whom others with its key wait for is known only once it was opened.
         if at > now && self.limits.waits != Waits::SameKey {
             return self.wait_until(due, at, now);
@@ -244,7 +247,7 @@ impl Book {
     }
 
     /// Takes over what the facts say is to be tried again and is not here; `when` says when, of an event and
-    /// the time in the facts. What was taken over before is forgotten.
+    /// the time in the facts. What was taken over before, and not read since, is forgotten.
     pub(crate) fn adopt(
         &mut self,
         all: impl IntoIterator<Item = (EventId, Again)>,
@@ -260,6 +263,11 @@ impl Book {
         }
     }
 
+    /// Forgets what was taken over, was read, and waits until attempts may begin: NATS may give it to another.
+    pub(crate) fn give_up_adopted(&mut self) {
+        self.retrying.retain(|(_, due)| !due.adopted);
+    }
+
     /// The parked delivery whose event is to be read now, if any.
     pub(crate) fn parked_due(&self, now: UnixMs) -> Option<(EventId, Parked)> {
         let has_room = self.retrying.len() < RETRYING_MAX && self.not_before(now).is_none();
@@ -270,7 +278,8 @@ impl Book {
     /// The event of a parked delivery was read, and is due.
     pub(crate) fn unpark(&mut self, pulled: Pulled, now: UnixMs) {
         if let Some(parked) = self.parked.take(pulled.event) {
-            self.retrying.push((now, Due { pulled, attempt: parked.attempt, key: None }));
+            let Parked { attempt, adopted, .. } = parked;
+            self.retrying.push((now, Due { pulled, attempt, key: None, adopted }));
         }
     }
 

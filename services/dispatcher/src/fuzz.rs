@@ -43,7 +43,7 @@ fn from_agent(input: &[u8]) {
     let (bucket, output, group) = (BucketId(Uuid::nil()), OutputId(Uuid::nil()), GroupId(Uuid::nil()));
     let key = CursorKey { bucket, output, group, ephemeral: false };
     for number in 0..CREDITS {
-        let due = Due { pulled: pulled(number), attempt: 1, key: None };
+        let due = Due { pulled: pulled(number), attempt: 1, key: None, adopted: false };
         assert!(session.begin(&tx, key, &due, false).is_some());
     }
     let mut rest = input;
@@ -103,7 +103,7 @@ fn webhook_frame(input: &[u8]) {
     let (bucket, account) = (BucketId(Uuid::nil()), AccountId(Uuid::nil()));
     let Ok(name) = "bucket".parse() else { return };
     let bucket = Bucket::new(bucket, account, name, UnixMs(0));
-    let due = Due { pulled: pulled(1), attempt: 1, key: None };
+    let due = Due { pulled: pulled(1), attempt: 1, key: None, adopted: false };
     let (name, url) = ("output".to_owned(), "https://destination.example/a".to_owned());
     let output = Output::new(OutputId(Uuid::from_u128(1)), account, bucket.id, name, url, UnixMs(0));
     let Ok(webhook) = webhook(&request, &request.body, true, &due, &bucket, String::new(), &output) else { return };

@@ -243,6 +243,7 @@ impl Work {
     ) {
         if !self.knows(peers) {
             self.company = Some((peers.clone(), now));
+            self.book.give_up_adopted();
         }
         let since = self.company.as_ref().map_or(now, |(_, since)| *since);
         let (first, each) = match peers.was_shared() {

@@ -26,7 +26,7 @@ fn due(n: u128) -> Due {
         sealed: bytes::Bytes::new(),
         receipt: None,
     };
-    Due { pulled, attempt: 1, key: None }
+    Due { pulled, attempt: 1, key: None, adopted: false }
 }
 
 fn begin(

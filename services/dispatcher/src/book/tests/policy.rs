@@ -183,6 +183,22 @@ fn what_the_facts_say_is_adopted_once_and_given_up_again() {
 }
 
 #[test]
+fn what_was_adopted_and_waits_is_given_up_too_unless_nats_gave_it_out_here() {
+    let again = Again { tried: 1, at: NOW, place: Some(7) };
+    let all = [(event(1), again), (event(2), again)];
+    let mut book = Book::new();
+    book.adopt(all, |_, at| at);
+    for n in [1, 2] {
+        book.unpark(Pulled { receipt: None, ..pulled(n) }, NOW);
+    }
+    assert_eq!(book.take(Pulled { again: Some(again), ..pulled(1) }, NOW), None);
+    let later = NOW.plus(Duration::from_secs(90));
+    book.give_up_adopted();
+    book.adopt(all, |_, _| later);
+    assert_eq!((begin_all(&mut book), book.next_at(NOW)), (vec![1], Some(later)));
+}
+
+#[test]
 fn so_many_are_parked_and_no_more() {
     let mut book = Book::new();
     let far = NOW.plus(PARK_FROM * 2);
