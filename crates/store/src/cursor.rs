@@ -165,12 +165,20 @@ impl Cursor {
             unsorted: None,
             left: Vec::new(),
         };
-        let existed = cursor.ensure_consumer(since, now).await?;
-        if existed && !is_held {
-            consumer::reset(&cursor.store, &cursor.stream, &cursor.name).await?;
+        let set_up = cursor.set_up(is_held, since, now).await;
+        if set_up.is_err() {
+            // Others have heard the name, and would wait for its answer.
+            talk::take_leave(store, &cursor.name, own).await;
         }
-        cursor.fold(now).await?;
-        Ok(cursor)
+        set_up.map(|()| cursor)
+    }
+
+    async fn set_up(&mut self, is_held: bool, since: UnixMs, now: UnixMs) -> Result<(), Error> {
+        let existed = self.ensure_consumer(since, now).await?;
+        if existed && !is_held {
+            consumer::reset(&self.store, &self.stream, &self.name).await?;
+        }
+        self.fold(now).await
     }
 
     /// Whether a process works with the cursor; when in doubt, yes.
@@ -272,6 +280,7 @@ impl Cursor {
             What::Overdue => self.lose("it says nothing"),
             What::Asked(None) | What::Signal(None) => self.lose("the connection was given up"),
             What::Reconnected => {
+                self.was_cut_off().await;
                 self.pulls.renew();
                 self.position.none_stands();
             }

@@ -173,10 +173,9 @@ impl Presence {
         self.silent.subscribe()
     }
 
-    /// Whether others may take this process for gone: nothing that it says has come back to it, while others
-    /// were heard, or while it has no connection. That nobody is heard means nothing.
-    pub fn is_unheard(&self, is_connected: bool) -> bool {
-        self.own().is_some_and(|own| is_unheard(&lock(&self.heard), own, is_connected))
+    /// Whether others may take this process for gone: nothing that it says has come back to it for so long.
+    pub fn is_unheard(&self) -> bool {
+        self.own().is_some_and(|own| lock(&self.heard).get(&own).is_some_and(|at| at.elapsed() >= SILENCE_MAX))
     }
 
     /// Follows what is said until told to stop.
@@ -192,8 +191,8 @@ impl Presence {
     fn look_who_is_silent(&self) {
         let mut heard = lock(&self.heard);
         heard.retain(|_, at| at.elapsed() < SILENT_FORGET);
-        let silent = heard.iter().filter(|(_, at)| at.elapsed() >= SILENCE_MAX).map(|(dispatcher, _)| *dispatcher);
-        let silent: HashSet<_> = silent.collect();
+        let Some(silent) = silent(&heard, self.own()) else { return };
+        drop(heard);
         self.silent.send_if_modified(|before| {
             let is_other = **before != silent;
             if is_other {
@@ -256,9 +255,13 @@ impl Presence {
     }
 }
 
-fn is_unheard(heard: &HashMap<DispatcherId, Instant>, own: DispatcherId, is_connected: bool) -> bool {
-    let is_heard = |at: &Instant| at.elapsed() < SILENCE_MAX;
-    heard.get(&own).is_some_and(|at| !is_heard(at)) && (!is_connected || heard.values().any(is_heard))
+/// Who is silent; `None` where that cannot be told, because not even this process itself is heard.
+fn silent(heard: &HashMap<DispatcherId, Instant>, own: Option<DispatcherId>) -> Option<HashSet<DispatcherId>> {
+    let is_silent = |dispatcher| heard.get(dispatcher).is_some_and(|at| at.elapsed() >= SILENCE_MAX);
+    if own.as_ref().is_some_and(is_silent) {
+        return None;
+    }
+    Some(heard.keys().filter(|dispatcher| is_silent(dispatcher)).copied().collect())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -286,17 +289,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_is_unheard_that_others_do_not_hear_and_not_where_nobody_is_heard() {
-        let ago = |seconds| Instant::now() - Duration::from_secs(seconds);
+    async fn nobody_is_silent_to_one_that_does_not_hear_itself() {
         tokio::time::advance(Duration::from_secs(60)).await;
+        let ago = |seconds| Instant::now() - Duration::from_secs(seconds);
         let [own, other] = [1, 2].map(|n| DispatcherId(Uuid::from_u128(n)));
-        let unheard = |own_at, other_at, is_connected| {
-            is_unheard(&[(own, ago(own_at)), (other, ago(other_at))].into(), own, is_connected)
-        };
-        assert!(unheard(10, 9, true));
-        assert!(unheard(10, 10, false));
-        assert!(!unheard(10, 10, true), "presence says nothing");
-        assert!(!unheard(9, 9, false));
+        let silent = |own_at, other_at| silent(&[(own, ago(own_at)), (other, ago(other_at))].into(), Some(own));
+        assert_eq!(silent(9, 10), Some([other].into()));
+        assert_eq!(silent(9, 9), Some(HashSet::new()));
+        assert_eq!(silent(10, 10), None);
     }
 
     #[test]

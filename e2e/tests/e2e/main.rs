@@ -118,6 +118,7 @@ mod socket;
 #[cfg(test)]
 mod ssrf;
 
+#[cfg(test)]
 mod takeover;
 #[cfg(test)]
 mod tls;

@@ -78,6 +78,7 @@ impl Cursor {
 
     async fn give_back_left(&mut self) {
         for receipt in std::mem::take(&mut self.left) {
+            self.let_go(&receipt);
             // What cannot be given back now comes again after the acknowledgement wait.
             let _ = self.give_back(&receipt, Duration::ZERO).await;
         }

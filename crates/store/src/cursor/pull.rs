@@ -130,6 +130,13 @@ impl Pulls {
         receipts.filter_map(|receipt| Numbers::parse(receipt).map(|numbers| numbers.place)).collect()
     }
 
+    /// Forgets the events that have come and were not heard yet; returns how many.
+    pub(super) fn forget_ahead(&mut self) -> usize {
+        let events = self.look_ahead().len();
+        self.ahead.retain(|message| message.reply.is_none());
+        events
+    }
+
     /// Has NATS take the subscription away, and with it the standing requests. What it gave out
     /// before is still heard: the client's own ways to unsubscribe, its `drain` too, drop what arrives
     /// after them, and NATS would wait for its acknowledgement.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use async_nats::connection::State;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -43,15 +42,27 @@ impl Seeking {
 }
 
 impl Cursor {
-    /// Whether others may have taken over what is in hand here: this process was not heard for long, or one
-    /// of them has just said so. What was not begun is theirs then.
+    /// Whether others have taken over what is in hand here: one of them has just said so, or may have while
+    /// this process was cut off. What was not begun is theirs then.
     pub fn is_taken_for_gone(&mut self) -> bool {
-        let is_told = std::mem::take(&mut self.is_taken_for_gone);
-        let is_unheard = || {
-            let is_connected = self.store.inner.client.connection_state() == State::Connected;
-            self.store.presence().is_unheard(is_connected)
-        };
-        is_told || self.peers().is_shared() && is_unheard()
+        std::mem::take(&mut self.is_taken_for_gone)
+    }
+
+    /// Others said that this process has vanished. What came before that was heard is theirs too.
+    pub(super) async fn was_taken_for_gone(&mut self) {
+        self.is_taken_for_gone = true;
+        for _ in 0..self.pulls.forget_ahead() {
+            self.position.brought();
+        }
+        // Who does not hear it lets nothing be taken over from this one.
+        let _ = talk::announce(&self.store, &self.name, self.peers().own()).await;
+    }
+
+    /// The connection was made again. What others said meanwhile was not heard.
+    pub(super) async fn was_cut_off(&mut self) {
+        if self.peers().is_shared() && self.store.presence().is_unheard() {
+            self.was_taken_for_gone().await;
+        }
     }
 
     /// Begins to look for what those had who fell silent.
@@ -81,14 +92,16 @@ impl Cursor {
     /// Goes on with the search.
     pub(super) async fn seek(&mut self) -> Result<(), Error> {
         let Some(seeking) = &mut self.seeking else { return Ok(()) };
-        match seeking.takeover.next(self.position.peers(), self.position.in_hand(), Instant::now()) {
+        let ahead = self.pulls.look_ahead();
+        let own = self.position.in_hand().iter().copied().chain(ahead).collect();
+        match seeking.takeover.next(self.position.peers(), &own, Instant::now()) {
             Verdict::Nothing => {
                 info!(output = %self.key.output, "another dispatcher fell silent; nothing is taken over from it");
                 self.seeking = None;
             }
             Verdict::Ask => {
                 let Some(given) = consumer::given(&self.store, &self.stream, &self.name).await? else { return Ok(()) };
-                seeking.takeover.asks(given);
+                seeking.takeover.asks(given, Instant::now());
                 let (own, inbox) = (self.position.peers().own(), seeking.inbox.clone());
                 talk::ask_in_hand(&self.store, &self.name, own, inbox).await?;
             }

@@ -22,7 +22,7 @@ const ASKS_MAX: u32 = 3;
 const TURN: Duration = Duration::from_secs(8);
 /// The most places of the stream that are gone through: all events of the buckets that share it since the
 /// first that is not acknowledged. What lies further back comes after the acknowledgement wait.
-pub(super) const PLACES_MAX: u64 = 20_000;
+pub(super) const PLACES_MAX: u64 = 5_000;
 
 /// What NATS had given out of a cursor's events at some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,8 +75,8 @@ impl Takeover {
     }
 
     /// So much was given out; everyone is asked now.
-    pub fn asks(&mut self, given: Given) {
-        self.given = Some(given);
+    pub fn asks(&mut self, given: Given, now: Instant) {
+        (self.given, self.until) = (Some(given), now + SAY_WAIT);
         self.held.clear();
         self.answered.clear();
     }
@@ -127,7 +127,7 @@ mod tests {
         [2, 3].iter().for_each(|name| peers.found(Some(id(*name))));
         let mut takeover = Takeover::new(([id(2)].into(), 0), now);
         assert_eq!(takeover.next(&peers, &BTreeSet::new(), now), Verdict::Ask);
-        takeover.asks(given);
+        takeover.asks(given, now);
         (takeover, peers)
     }
 
@@ -148,7 +148,7 @@ mod tests {
         let (mut takeover, peers) = search(given, now);
         for _ in 1..ASKS_MAX {
             assert_eq!(takeover.next(&peers, &BTreeSet::new(), now), Verdict::Ask);
-            takeover.asks(given);
+            takeover.asks(given, now);
         }
         assert_eq!(takeover.next(&peers, &BTreeSet::new(), now), Verdict::Nothing);
     }

@@ -152,12 +152,7 @@ impl Cursor {
         let (said, own) = (said(&message), self.peers().own());
         let peers = self.position.peers_mut();
         match said {
-            Said::Left(name) if name == own => {
-                self.is_taken_for_gone = true;
-                // Who does not hear it lets nothing be taken over from this one.
-                let _ = announce(&self.store, &self.name, own).await;
-                return;
-            }
+            Said::Left(name) if name == own => return self.was_taken_for_gone().await,
             Said::Attached(name) | Said::Seeks(name) | Said::Holds(Some(name)) if name == own => return,
             Said::Seeks(name) => {
                 peers.found(Some(name));

@@ -75,8 +75,6 @@ pub(super) enum Op {
 pub(super) struct Dispatcher {
     /// Of the process that it is now.
     pub(super) id: DispatcherId,
-    /// It knows that it may not have been heard, until then.
-    pub(super) unheard_until: u64,
     pub(super) is_alive: bool,
     pub(super) is_stopping: bool,
     frozen_since: u64,
@@ -189,7 +187,6 @@ impl World {
         let mut rng = Rng::seed_from_u64(!plan.seed);
         let mut dispatcher = || Dispatcher {
             id: DispatcherId(Uuid::from_u128(rng.random())),
-            unheard_until: 0,
             is_alive: true,
             is_stopping: false,
             frozen_since: 0,

@@ -68,6 +68,7 @@ impl World {
             Peer::Holds(name) => peers.found(Some(name)),
             Peer::Leaves(name) if name == own => {
                 self.holders[holder].is_taken_for_gone = true;
+                self.holders[holder].forget_ahead();
                 self.tell_holders(holder, Peer::Attached(own));
                 return;
             }

@@ -9,10 +9,28 @@ use uuid::Uuid;
 
 use super::super::nats::{millis, place};
 use super::super::world::{Op, What, World};
-use super::{Done, Peer, Signal};
+use super::{Done, Holder, Peer, Signal};
 
 /// Within which time searches begin.
 const BEGIN_WITHIN: u64 = 1_000;
+
+impl Holder {
+    /// What it has in hand, with what has come and was not heard yet.
+    fn places(&self) -> BTreeSet<u64> {
+        let ahead = self.signals.iter().filter_map(|signal| match signal {
+            Signal::Message(message) => Some(message.place),
+            _ => None,
+        });
+        self.position.in_hand().iter().copied().chain(ahead).chain(self.unheard.iter().map(place)).collect()
+    }
+
+    /// Forgets what has come and was not heard yet.
+    pub(super) fn forget_ahead(&mut self) {
+        let before = self.signals.len();
+        self.signals.retain(|signal| !matches!(signal, Signal::Message(_)));
+        (self.signals.len()..before).for_each(|_| self.position.brought());
+    }
+}
 
 impl World {
     /// Who is silent is known anew.
@@ -26,12 +44,13 @@ impl World {
     pub(super) fn seek(&mut self, holder: usize) {
         let (instant, output) = (self.instant(), self.holders[holder].output);
         let one = &mut self.holders[holder];
+        let own = one.places();
         let Some(seeking) = &mut one.seeking else { return };
         if seeking.until() > instant {
             let wait = millis(seeking.until() - instant);
             return self.wake(holder, wait);
         }
-        match seeking.next(one.position.peers(), one.position.in_hand(), instant) {
+        match seeking.next(one.position.peers(), &own, instant) {
             Verdict::Nothing => one.seeking = None,
             Verdict::Ask => {
                 let (after, until) = (self.up_in() + self.short(), millis(store::cursor::SAY_WAIT));
@@ -57,23 +76,19 @@ impl World {
 
     /// It knows what was given out, and asks everyone what they have in hand.
     pub(super) fn looked(&mut self, holder: usize, given: Given) {
+        let instant = self.instant();
         let one = &mut self.holders[holder];
         let Some(seeking) = &mut one.seeking else { return };
-        seeking.asks(given);
+        seeking.asks(given, instant);
         let own = one.position.peers().own();
         self.tell_holders(holder, Peer::Seeks(own, holder));
+        self.wake(holder, millis(store::cursor::SAY_WAIT));
     }
 
     /// Says what it has in hand, and what has come and was not heard yet.
     pub(super) fn say_in_hand(&mut self, holder: usize, to: usize) {
         let one = &self.holders[holder];
-        let ahead = one.signals.iter().filter_map(|signal| match signal {
-            Signal::Message(message) => Some(message.place),
-            _ => None,
-        });
-        let unheard = one.unheard.iter().map(place);
-        let places: BTreeSet<u64> = one.position.in_hand().iter().copied().chain(ahead).chain(unheard).collect();
-        let has = Peer::Has(one.position.peers().own(), places.into_iter().collect());
+        let has = Peer::Has(one.position.peers().own(), one.places().into_iter().collect());
         if !self.holders[to].is_gone() {
             self.signal(to, Signal::Peer(has));
         }
@@ -91,14 +106,12 @@ impl World {
     /// Leaves what was not begun to others, if they may have taken it.
     pub(super) fn step_back(&mut self, holder: usize) {
         let one = &mut self.holders[holder];
-        let is_told = std::mem::take(&mut one.is_taken_for_gone);
-        let dispatcher = &self.dispatchers[one.dispatcher];
-        if !(is_told || one.position.peers().is_shared() && self.now < dispatcher.unheard_until) {
+        if !std::mem::take(&mut one.is_taken_for_gone) {
             return;
         }
         let let_go: Vec<u64> = one.work.as_mut().unwrap().let_go().iter().map(place).collect();
         let_go.iter().for_each(|place| one.position.let_go(*place));
         one.pause = self.now + 300;
-        self.say(|| format!("courier {holder} may be taken for gone, and lets go of {let_go:?}"));
+        self.say(|| format!("courier {holder} is taken for gone, and lets go of {let_go:?}"));
     }
 }

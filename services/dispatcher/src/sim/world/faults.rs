@@ -86,7 +86,7 @@ impl World {
         }
         let next = DispatcherId(Uuid::from_u128(self.rng.random()));
         let one = &mut self.dispatchers[dispatcher];
-        (one.is_alive, one.frozen_until, one.unheard_until) = (false, 0, 0);
+        (one.is_alive, one.frozen_until) = (false, 0);
         let id = std::mem::replace(&mut one.id, next);
         self.is_silent_soon(id);
         self.clear_dispatcher(dispatcher);
@@ -150,7 +150,6 @@ impl World {
         let slept = self.now - self.dispatchers[dispatcher].frozen_since;
         if slept >= millis(SILENCE_MAX) {
             let heard = self.jitter(millis(SAY_EVERY));
-            self.dispatchers[dispatcher].unheard_until = self.now + heard;
             self.at(heard, What::Heard(self.dispatchers[dispatcher].id));
         }
         for link in 0..self.links.len() {
