@@ -25,6 +25,11 @@ impl Room {
         Self { steps: Arc::new(Semaphore::new(steps_max as usize)), steps_max }
     }
 
+    /// Whether any of it is taken or waited for, or is about to be.
+    pub fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.steps) > 1
+    }
+
     /// Waits for room for so many bytes, at most all that there is; those who came first get it first.
     pub async fn take(&self, bytes: u64) -> Taken {
         let steps = u32::try_from(bytes.div_ceil(STEP_BYTES as u64)).unwrap_or(u32::MAX).min(self.steps_max);
@@ -62,7 +67,9 @@ mod tests {
     #[test]
     fn what_is_taken_is_no_more_than_there_is_and_comes_back() {
         let room = Room::new(3 * MIB as usize);
+        assert!(!room.is_in_use());
         let mut whole = take(&room, 10 * MIB).unwrap();
+        assert!(room.is_in_use());
         assert!(take(&room, 1).is_none());
         whole.keep(MIB as usize);
         let rest = take(&room, 2 * MIB).unwrap();

@@ -82,7 +82,7 @@ pub(super) async fn list(
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| has_more).map(cursor).unwrap_or_default();
-    let room = api.answers().room(show::bodies_bytes(&rows, Bodies::Small)).await?;
+    let room = api.answers().room(bucket.account, show::bodies_bytes(&rows, Bodies::Small)).await?;
     let page = Page {
         data: show::logs(&api, &bucket, rows).await?,
         total: total.min(LOGS_COUNTED_MAX),
@@ -115,7 +115,8 @@ pub(super) async fn get_in_bucket(
 }
 
 async fn one(api: &Api, bucket: &Bucket, row: &Row) -> Result<Response, Error> {
-    let room = api.answers().room(show::bodies_bytes(std::slice::from_ref(row), Bodies::Whole)).await?;
+    let bodies_bytes = show::bodies_bytes(std::slice::from_ref(row), Bodies::Whole);
+    let room = api.answers().room(bucket.account, bodies_bytes).await?;
     room.json(show::whole(api, bucket, row).await?)
 }
 

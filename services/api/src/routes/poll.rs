@@ -72,7 +72,7 @@ pub(super) async fn take(
         api.logs().facts_until(bucket.id, last).await?;
         let of_output = Filter { output: Some(output), ..filter.clone() };
         let rows = fitting(waiting(&api, bucket.id, &of_output, limit).await?);
-        let room_of_these = api.answers().room(show::bodies_bytes(&rows, Bodies::Whole)).await?;
+        let room_of_these = api.answers().room(bucket.account, show::bodies_bytes(&rows, Bodies::Whole)).await?;
         let (opened, ended) = open(&api, rows).await?;
         match claim(&api, &bucket, output, last, &opened, ended).await {
             Ok(()) if opened.is_empty() => {}

@@ -3,11 +3,13 @@
 use axum::body::Body;
 use axum::response::Response;
 use http_body_util::BodyExt;
+use model::record::{ApiAccess, Scopes};
+use serde_json::json;
 use tower::ServiceExt;
 
 use super::house::{Client, House};
 use super::log::Bench;
-use crate::answer::ROOM_BYTES;
+use crate::answer::ROOM_PER_ACCOUNT_BYTES;
 
 /// Asks for a log and reads nothing of the answer's body.
 async fn unread(client: &Client, path: &str) -> Response {
@@ -29,11 +31,15 @@ async fn answers_that_nobody_reads_take_a_bounded_room_and_small_ones_go_on() {
             break response;
         }
         held.push(response.into_body());
-        assert!(held.len() * 6_000_000 <= ROOM_BYTES, "more is held than there is room");
+        assert!(held.len() * 6_000_000 <= ROOM_PER_ACCOUNT_BYTES, "more is held than there is room");
     };
     assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().unwrap()));
     assert_eq!(bench.client.get("/v1/events?bucket=demo").await.status, 503, "before anything is taken");
     assert_eq!(bench.log(small).await["body"], "small");
+    let other = house.further(&bench.client, 2, Scopes::default(), ApiAccess::Enabled).await;
+    let other = Bench::of(other, json!({})).await;
+    let others = other.receive(&"\u{1}".repeat(1_000_000)).await;
+    assert_eq!(other.log(others).await["body_bytes"], 1_000_000, "another account has its own part");
 
     let piece = held.pop().unwrap().frame().await.unwrap().unwrap();
     assert_eq!(bench.client.get(&bench.path(large)).await.status, 503, "a piece waits to be written");
