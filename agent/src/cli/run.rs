@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::account::{Account, Keys};
 use super::failure::Failure;
 use super::file::File;
@@ -15,7 +17,14 @@ pub(super) struct Args {
     #[arg(short, long, env = "RELAY_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// A bucket to serve, by name or id; may be repeated [default: those of the file, or all]
-    #[arg(short, long = "bucket", env = "BUCKETS", value_name = "BUCKET", value_delimiter = ',')]
+    #[arg(
+        short,
+        long = "bucket",
+        env = "BUCKETS",
+        value_name = "BUCKET",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     buckets: Vec<String>,
     /// What the agent does; this one forwards, and its server can never make it do anything else
     #[arg(long, value_name = "MODE", default_value = "forward")]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::ArgAction;
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use telemetry::{Stop, stop};
 
 use super::account::Account;
@@ -31,7 +31,13 @@ pub(super) struct Work {
     pub(super) group: Option<String>,
     /// A destination that may be called, whatever the server says: host, host:port, network or
     /// URL prefix; may be repeated [default: all but cloud metadata addresses]
-    #[arg(long, env = "RELAY_ALLOW", value_name = "DESTINATION", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "RELAY_ALLOW",
+        value_name = "DESTINATION",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     pub(super) allow: Vec<String>,
     /// How many attempts are made at once [default: 512, or 1 for commands]
     #[arg(
@@ -100,9 +106,9 @@ impl Work {
     }
 }
 
-/// The list of destinations; empty entries are left out.
+/// The list of destinations. One that is empty is refused: a list of none would allow all.
 pub(super) fn allow(rules: &[String]) -> Result<Allow, Failure> {
-    let rules = rules.iter().map(|rule| rule.trim()).filter(|rule| !rule.is_empty());
+    let rules = rules.iter().map(|rule| rule.trim());
     let rules = rules.map(|rule| rule.parse::<Rule>().map_err(|err| Failure::Usage(format!("--allow {rule}: {err}"))));
     Ok(Allow::new(rules.collect::<Result<_, _>>()?))
 }

@@ -14,6 +14,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 
 use server::{Server, fails, relay, run, stdout};
+use telemetry::env::RESTRICTING;
 
 const BUCKETS: &str = r#"[{"id":"b-1","name":"demo","extra":7,
     "inputs":[{"id":"i-1","name":"Default public endpoint","bucket_id":"b-1"}],
@@ -76,12 +77,26 @@ fn empty_variables_count_as_not_set() {
     let mut command = relay(home.path(), "");
     command.env("RELAY_LOG", "").env("LOG_LEVEL", "").env("RELAY_REQUIRE_TLS", "").args(["run"]);
     let mut count = 0;
-    for name in named {
+    for name in named.filter(|name| !RESTRICTING.contains(name)) {
         command.env(name, "");
         count += 1;
     }
     assert!(count > 10, "{help}");
     fails(&command.output().unwrap(), 3, "no credentials");
+}
+
+#[test]
+fn empty_variables_open_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    for (name, flag) in [("RELAY_ALLOW", "--allow"), ("BUCKETS", "--bucket")] {
+        assert!(RESTRICTING.contains(&name));
+        for value in ["", ","] {
+            let output = relay(home.path(), "http://127.0.0.1:1").env(name, value).arg("run").output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.code() == Some(2) && said.contains(flag), "{name}={value}: {said}");
+        }
+    }
+    fails(&relay(home.path(), "").args(["forward", "--allow", " "]).output().unwrap(), 2, "--allow : ");
 }
 
 #[test]
