@@ -64,7 +64,7 @@ pub(crate) async fn run(store: &Store, stop: &Stop) {
 }
 
 /// Runs one that is due, unless another copy has.
-async fn run_one(store: &Store, seen: Versioned<Cron>) {
+pub(crate) async fn run_one(store: &Store, seen: Versioned<Cron>) {
     let (id, directory) = (seen.record.id, store.directory());
     // The log knows a name for minutes only; this process may have been stopped for longer.
     if let Err(error) = directory.catch_up().await {
@@ -75,10 +75,11 @@ async fn run_one(store: &Store, seen: Versioned<Cron>) {
     let Some(time) = schedule::latest_run(&cron.record, write::now()) else { return };
     match post(store, &cron.record, &bucket.record, time).await {
         Ok(()) => info!(cron = %id, "a cron ran"),
-        Err(error @ NotAppended::Store(store::Error::Unavailable { .. })) => {
+        // It may pass, or be so for this copy alone, as when it lacks a key.
+        Err(error @ NotAppended::Store(_)) => {
             return warn!(cron = %id, %error, "the webhook of a cron was not stored; trying again");
         }
-        Err(error) => warn!(cron = %id, %error, "the webhook of a cron cannot be stored"),
+        Err(error @ NotAppended::NoInput) => warn!(cron = %id, %error, "the webhook of a cron cannot be stored"),
     }
     let ran = Cron { last_run: Some(time), ..cron.record.as_ref().clone() };
     match directory.update(&ran, cron.revision).await {

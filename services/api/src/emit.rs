@@ -45,8 +45,10 @@ pub(crate) async fn append(
         };
         match appended {
             Ok(()) => return Ok(()),
-            Err(error) if tries >= TRIES => return Err(error.into()),
-            Err(error) => warn!(%event, %error, "a webhook of the relay's own was not stored; trying again"),
+            Err(error @ store::Error::Unavailable { .. }) if tries < TRIES => {
+                warn!(%event, %error, "a webhook of the relay's own was not stored; trying again");
+            }
+            Err(error) => return Err(error.into()),
         }
         tries += 1;
     }

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use model::record::Group;
+use model::record::{Bucket, Group, Output};
 use model::{GroupId, OutputId, UnixMs};
 use store::cursor::Cursor;
-use store::directory::{Record as _, Versioned};
+use store::directory::Versioned;
 use tracing::{debug, info, warn};
 
 use crate::clock;
@@ -26,7 +26,7 @@ const FIRST_AFTER: Duration = Duration::from_secs(15);
 /// What is to be done about a group.
 #[derive(Debug, PartialEq, Eq)]
 enum Due {
-    /// It is to be noted that its agents are there, or that they may have been until now.
+    /// It is to be noted that its agents are there, or that they may be, or may have been until now.
     Note,
     /// It is to be forgotten.
     Forget,
@@ -58,14 +58,22 @@ pub(crate) async fn note_seen(hub: &Hub, output: OutputId, group: GroupId) {
 }
 
 async fn see_to(hub: &Hub, group: &Versioned<Group>) {
-    let Some(bucket) = hub.store().directory().bucket(group.record.bucket) else { return };
+    let directory = hub.store().directory();
+    let Some(bucket) = directory.bucket(group.record.bucket) else { return };
     let place = Place { bucket: bucket.record.id, output: group.record.output, ephemeral: bucket.record.ephemeral };
     let key = place.cursor(group.record.id);
-    match due(&group.record, hub.has(&key), clock::of_log(hub)) {
+    let output = directory.output(group.record.output);
+    let is_kept_out = output.is_some_and(|output| is_kept_out(&output.record, &bucket.record));
+    match due(&group.record, is_kept_out || hub.has(&key), clock::of_log(hub)) {
         Some(Due::Note) => note(hub, group).await,
-        Some(Due::Forget) if !Cursor::is_held(hub.store(), &key).await => forget(hub, &group.record).await,
+        Some(Due::Forget) if !Cursor::is_held(hub.store(), &key).await => forget(hub, group).await,
         Some(Due::Forget) | None => {}
     }
+}
+
+/// Whether no agent could come, as nothing is given out: what is owed to them waits until something is.
+fn is_kept_out(output: &Output, bucket: &Bucket) -> bool {
+    output.disabled || output.paused.is_some() || !bucket.stream
 }
 
 fn due(group: &Group, is_here: bool, now: UnixMs) -> Option<Due> {
@@ -89,8 +97,10 @@ async fn note(hub: &Hub, group: &Versioned<Group>) {
     }
 }
 
-async fn forget(hub: &Hub, group: &Group) {
-    match hub.store().directory().delete(&group.key()).await {
+async fn forget(hub: &Hub, read: &Versioned<Group>) {
+    let group = &read.record;
+    match hub.store().directory().delete_group(read).await {
+        Err(store::Error::Conflict) => debug!(output = %group.output, "somebody has come for a group"),
         Ok(()) => info!(output = %group.output, group = %group.id, "nobody has come for a group; it is forgotten"),
         Err(error) => warn!(output = %group.output, %error, "a group that nobody comes for could not be forgotten"),
     }
@@ -98,6 +108,7 @@ async fn forget(hub: &Hub, group: &Group) {
 
 #[cfg(test)]
 mod tests {
+    use model::record::Paused;
     use model::{AccountId, BucketId, TokenId};
     use uuid::Uuid;
 
@@ -122,6 +133,16 @@ mod tests {
         assert_eq!(due(&ago(NOTE_EVERY - more), true, NOW), None);
         assert_eq!(due(&ago(NOTE_EVERY), true, NOW), Some(Due::Note));
         assert_eq!(due(&blue(None), false, NOW), Some(Due::Note), "made by an earlier version");
+    }
+
+    #[test]
+    fn agents_are_kept_out_where_nothing_is_given_out() {
+        let bucket = Bucket::new(BucketId(Uuid::nil()), AccountId(Uuid::nil()), "demo".parse().unwrap(), NOW);
+        let output = Output::none(&bucket);
+        assert!(!is_kept_out(&output, &bucket));
+        assert!(is_kept_out(&Output { disabled: true, ..output.clone() }, &bucket));
+        assert!(is_kept_out(&Output { paused: Some(Paused { since: NOW, failures: 10 }), ..output.clone() }, &bucket));
+        assert!(is_kept_out(&output, &Bucket { stream: false, ..bucket.clone() }));
     }
 
     #[test]

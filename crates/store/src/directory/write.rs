@@ -9,7 +9,7 @@ use model::{AccountId, record};
 use uuid::Uuid;
 
 use super::history::{self, Actor, Operation};
-use super::{Directory, Key, Record};
+use super::{Directory, Key, Record, Versioned};
 use crate::Error;
 use crate::fact::EXPECTED_LAST;
 use crate::keyring::Scope;
@@ -103,6 +103,25 @@ impl Directory {
         } else {
             self.inner.kv.delete(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
         }
+        self.shows_gone(key).await
+    }
+
+    /// Deletes a group that nobody comes for, as [`Directory::delete`]; not when it was changed since it
+    /// was read: somebody has come.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it was changed; [`Error::Unavailable`].
+    pub async fn delete_group(&self, read: &Versioned<record::Group>) -> Result<(), Error> {
+        let (key, revision) = (read.record.key(), Some(read.revision.0));
+        self.inner.kv.purge_expect_revision(key.to_string(), revision).await.map_err(|e| match e.kind() {
+            kv::UpdateErrorKind::WrongLastRevision => Error::Conflict,
+            _ => Error::unavailable("delete a record", e),
+        })?;
+        self.shows_gone(&key).await
+    }
+
+    /// Waits until this process sees that a record is gone.
+    async fn shows_gone(&self, key: &Key) -> Result<(), Error> {
         let entry = self.inner.kv.entry(key.to_string()).await.map_err(|e| Error::unavailable("delete a record", e))?;
         match entry {
             Some(marker) => self.shows(marker.revision).await,

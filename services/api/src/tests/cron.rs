@@ -5,6 +5,7 @@ use model::{BucketId, CronId, UnixMs};
 use serde_json::{Value, json};
 use store::Store;
 use store::directory::Key;
+use store::keyring::Scope;
 use telemetry::Stop;
 use tokio::task::JoinHandle;
 
@@ -123,6 +124,17 @@ async fn a_run_that_was_stored_and_not_noted_is_noted_by_another_copy() {
     stop.give();
     other.await.unwrap();
     assert_eq!(webhooks(&client.store, bucket).await, 1);
+}
+
+#[tokio::test]
+async fn a_run_that_a_copy_has_no_key_for_is_left_to_others() {
+    let house = House::new().await;
+    let client = house.client(1).await;
+    let (_, cron_id, bucket) = one_that_is_due(&client).await;
+    client.store.keyring().destroy(Scope::Bucket(bucket)).await.unwrap();
+    let directory = client.store.directory();
+    cron::run_one(&client.store, directory.cron(cron_id).unwrap()).await;
+    assert_eq!(directory.cron(cron_id).unwrap().record.last_run, None);
 }
 
 /// A cron that runs once and is due, as if it had been made two days ago.

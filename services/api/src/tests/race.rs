@@ -1,7 +1,8 @@
 //! Many writers at once, in two processes.
 
 use futures_util::future::join_all;
-use model::{AccountId, InputId};
+use model::record::Group;
+use model::{AccountId, BucketId, GroupId, InputId, OutputId, UnixMs};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -79,4 +80,25 @@ async fn what_is_made_while_its_bucket_is_deleted_is_not_left_behind() {
     .await;
     let first: InputId = made["inputs"][0]["id"].as_str().unwrap().parse().unwrap();
     assert!(copies[0].store.directory().input(first).is_none());
+}
+
+#[tokio::test]
+async fn a_group_that_somebody_came_for_meanwhile_is_not_deleted() {
+    let house = House::new().await;
+    let client = house.client(1).await;
+    let bucket = client.post("/v1/buckets", json!({ "name": "demo" })).await.json(201);
+    let bucket: BucketId = bucket["id"].as_str().unwrap().parse().unwrap();
+    let (id, output, account) = (GroupId(Uuid::new_v4()), OutputId(Uuid::new_v4()), AccountId(Uuid::from_u128(1)));
+    let (name, created_at) = ("blue".to_owned(), UnixMs(0));
+    let directory = client.store.directory();
+    directory.ensure_group(&Group { id, output, bucket, account, name, created_at, seen_at: None }).await.unwrap();
+    let read = directory.group(output, id).unwrap();
+    let seen = Group { seen_at: Some(UnixMs(1)), ..read.record.as_ref().clone() };
+    directory.update(&seen, read.revision).await.unwrap();
+    let late = directory.delete_group(&read).await;
+    assert!(matches!(late, Err(store::Error::Conflict)), "{late:?}");
+    let read = directory.group(output, id).unwrap();
+    assert_eq!(*read.record, seen);
+    directory.delete_group(&read).await.unwrap();
+    assert!(directory.group(output, id).is_none());
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use model::record::Group;
 use model::{GroupId, TokenId, retry};
 use store::cursor::Hold;
-use store::directory::Record;
+use store::directory::Versioned;
 use store::fact::CursorKey;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::claim;
 use crate::courier::configured;
@@ -36,8 +36,8 @@ pub(crate) async fn run(hub: &Hub) {
 async fn round(hub: &Hub, away: &mut HashMap<CursorKey, Instant>) {
     let groups = hub.store().directory().groups();
     let mut seen = HashMap::new();
-    for group in groups.iter().map(|group| &group.record).filter(|group| may_be_left(hub, group)) {
-        let Some((key, span)) = cursor_of(hub, group) else {
+    for group in groups.iter().filter(|group| may_be_left(hub, &group.record)) {
+        let Some((key, span)) = cursor_of(hub, &group.record) else {
             delete(hub, group).await;
             continue;
         };
@@ -68,8 +68,10 @@ fn token_of(group: &Group) -> Option<TokenId> {
     group.name.parse().ok().filter(|token| group.id == GroupId::of_token(*token))
 }
 
-async fn delete(hub: &Hub, group: &Group) {
-    match hub.store().directory().delete(&group.key()).await {
+async fn delete(hub: &Hub, read: &Versioned<Group>) {
+    let group = &read.record;
+    match hub.store().directory().delete_group(read).await {
+        Err(store::Error::Conflict) => debug!(output = %group.output, "somebody has come for a group"),
         Ok(()) => info!(output = %group.output, group = %group.id, "nobody came back for a group; it is gone"),
         Err(error) => warn!(output = %group.output, %error, "a group that nobody came back for could not be deleted"),
     }
