@@ -202,8 +202,7 @@ impl Courier {
             return;
         }
         for receipt in self.work.leave_waiting() {
-            cursor.let_go(&receipt);
-            if let Err(error) = cursor.give_back(&receipt, Duration::ZERO).await {
+            if let Err(error) = cursor.give_back(&receipt).await {
                 self.later("give back an event", &error);
             }
         }

@@ -97,7 +97,8 @@ async fn note(hub: &Hub, group: &Versioned<Group>) {
     }
 }
 
-async fn forget(hub: &Hub, read: &Versioned<Group>) {
+/// Deletes a group as it was read, unless somebody has come for it since.
+pub(crate) async fn forget(hub: &Hub, read: &Versioned<Group>) {
     let group = &read.record;
     match hub.store().directory().delete_group(read).await {
         Err(store::Error::Conflict) => debug!(output = %group.output, "somebody has come for a group"),

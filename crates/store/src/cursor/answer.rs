@@ -1,7 +1,5 @@
 //! What JetStream is told of an event that it gave out.
 
-use std::time::Duration;
-
 use async_nats::Subject;
 use bytes::Bytes;
 
@@ -18,16 +16,13 @@ impl Cursor {
         self.answer(receipt.0.clone(), Bytes::from_static(b"+ACK")).await
     }
 
-    /// Gives an event back, to come again after `delay`.
+    /// Gives an event back, to come again at once.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; then it comes again after [`ACK_WAIT`](super::ACK_WAIT).
-    pub async fn give_back(&self, receipt: &Receipt, delay: Duration) -> Result<(), Error> {
-        let payload = match delay.as_nanos() {
-            0 => Bytes::from_static(b"-NAK"),
-            nanos => format!("-NAK {{\"delay\": {nanos}}}").into(),
-        };
-        self.answer(receipt.0.clone(), payload).await
+    pub async fn give_back(&mut self, receipt: &Receipt) -> Result<(), Error> {
+        self.let_go(receipt);
+        self.answer(receipt.0.clone(), Bytes::from_static(b"-NAK")).await
     }
 
     /// Tells JetStream that the event is still being worked on.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::pull::Config;
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, Info};
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::stream::ConsumerCreateStrictErrorKind;
 use bytes::Bytes;
@@ -107,15 +107,20 @@ pub(super) async fn is_reachable(store: &Store, stream: &str, name: &str) -> boo
 
 /// What a consumer has given out; `None` when there is none.
 pub(super) async fn given(store: &Store, stream: &str, name: &str) -> Result<Option<Given>, Error> {
-    let what = "look at what was given out";
+    let info = info(store, stream, name, "look at what was given out").await?;
+    Ok(info.map(|info| Given {
+        floor: info.ack_floor.stream_sequence,
+        last: info.delivered.stream_sequence,
+        delivered: info.delivered.consumer_sequence,
+        unacknowledged: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
+    }))
+}
+
+/// What NATS says of a consumer, to do `what`; `None` when there is none.
+pub(super) async fn info(store: &Store, stream: &str, name: &str, what: &'static str) -> Result<Option<Info>, Error> {
     let stream = store.inner.context.get_stream_no_info(stream).await.map_err(|e| Error::unavailable(what, e))?;
     match stream.consumer_info(name).await {
-        Ok(info) => Ok(Some(Given {
-            floor: info.ack_floor.stream_sequence,
-            last: info.delivered.stream_sequence,
-            delivered: info.delivered.consumer_sequence,
-            unacknowledged: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
-        })),
+        Ok(info) => Ok(Some(info)),
         Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::unavailable(what, error)),
     }

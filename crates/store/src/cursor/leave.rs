@@ -1,7 +1,5 @@
 //! How a process leaves a cursor: it stops asking, sees to what still comes, and gives back what has not ended.
 
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
@@ -78,9 +76,8 @@ impl Cursor {
 
     async fn give_back_left(&mut self) {
         for receipt in std::mem::take(&mut self.left) {
-            self.let_go(&receipt);
             // What cannot be given back now comes again after the acknowledgement wait.
-            let _ = self.give_back(&receipt, Duration::ZERO).await;
+            let _ = self.give_back(&receipt).await;
         }
     }
 }

@@ -112,10 +112,7 @@ impl Pulls {
 
     /// Waits for what NATS says next; `None` when the connection was given up.
     pub(super) async fn next(&mut self) -> Option<Signal> {
-        let message = match self.ahead.pop_front() {
-            Some(message) => message,
-            None => self.replies.next().await?,
-        };
+        let message = self.next_message().await?;
         let generation = message.subject.rsplit('.').next().and_then(|last| last.parse().ok());
         let is_earlier = message.status.is_some() && generation != Some(self.generation);
         Some(if is_earlier { Signal::Nothing } else { signal(message) })
@@ -151,16 +148,19 @@ impl Pulls {
         if self.replies.unsubscribe().await.is_err() {
             return unheard;
         }
-        let mut ahead = std::mem::take(&mut self.ahead);
-        while let Some(message) = match ahead.pop_front() {
-            Some(message) => Some(message),
-            None => self.replies.next().await,
-        } {
+        while let Some(message) = self.next_message().await {
             if let Signal::Message(message) = signal(message) {
                 unheard.push(message.receipt);
             }
         }
         unheard
+    }
+
+    async fn next_message(&mut self) -> Option<async_nats::Message> {
+        match self.ahead.pop_front() {
+            Some(message) => Some(message),
+            None => self.replies.next().await,
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! How long the queue of a cursor is, without taking anything from it.
 
-use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use model::UnixMs;
 
 use super::{Cursor, consumer};
@@ -25,15 +24,11 @@ impl Queue {
     pub async fn ask(store: &Store, key: &CursorKey) -> Result<Option<Self>, Error> {
         let what = "look at the queue of a cursor";
         let stream = store.inner.layout.event_stream(key.bucket, key.ephemeral);
-        let stream = store.inner.context.get_stream_no_info(stream).await.map_err(|e| Error::unavailable(what, e))?;
-        match stream.consumer_info(consumer::name(key)).await {
-            Ok(info) => Ok(Some(Self {
-                pending: info.num_pending,
-                unacknowledged: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
-            })),
-            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::unavailable(what, error)),
-        }
+        let info = consumer::info(store, &stream, &consumer::name(key), what).await?;
+        Ok(info.map(|info| Self {
+            pending: info.num_pending,
+            unacknowledged: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
+        }))
     }
 }
 

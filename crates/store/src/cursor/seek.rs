@@ -1,5 +1,6 @@
 //! Carries out the takeover of what a process had that vanished, and answers one that does.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::Subscriber;
@@ -91,9 +92,8 @@ impl Cursor {
 
     /// Goes on with the search.
     pub(super) async fn seek(&mut self) -> Result<(), Error> {
+        let own = self.in_hand();
         let Some(seeking) = &mut self.seeking else { return Ok(()) };
-        let ahead = self.pulls.look_ahead();
-        let own = self.position.in_hand().iter().copied().chain(ahead).collect();
         match seeking.takeover.next(self.position.peers(), &own, Instant::now()) {
             Verdict::Nothing => {
                 info!(output = %self.key.output, "another dispatcher fell silent; nothing is taken over from it");
@@ -122,12 +122,16 @@ impl Cursor {
         Ok(())
     }
 
-    /// Says what is in hand here, with what has come and was not heard yet.
+    /// The places of what is in hand here, with what has come and was not heard yet.
+    fn in_hand(&mut self) -> BTreeSet<u64> {
+        let ahead = self.pulls.look_ahead();
+        self.position.in_hand().iter().copied().chain(ahead).collect()
+    }
+
+    /// Says what is in hand here.
     pub(super) async fn say_in_hand(&mut self, question: async_nats::Message) {
         let Some(reply) = question.reply else { return };
-        let ahead = self.pulls.look_ahead();
-        let places = self.position.in_hand().iter().copied().chain(ahead);
-        let text = talk::say_in_hand(self.peers().own(), places);
+        let text = talk::say_in_hand(self.peers().own(), self.in_hand().into_iter());
         if let Err(error) = self.store.inner.client.publish(reply, text.into()).await {
             warn!(%error, "another dispatcher could not be told what is in hand here");
         }

@@ -7,13 +7,12 @@ use std::time::Duration;
 use model::record::Group;
 use model::{GroupId, TokenId, retry};
 use store::cursor::Hold;
-use store::directory::Versioned;
 use store::fact::CursorKey;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
 
 use super::claim;
 use crate::courier::configured;
+use crate::forget::forget;
 use crate::hub::Hub;
 use crate::session::Place;
 
@@ -38,7 +37,7 @@ async fn round(hub: &Hub, away: &mut HashMap<CursorKey, Instant>) {
     let mut seen = HashMap::new();
     for group in groups.iter().filter(|group| may_be_left(hub, &group.record)) {
         let Some((key, span)) = cursor_of(hub, &group.record) else {
-            delete(hub, group).await;
+            forget(hub, group).await;
             continue;
         };
         if hub.stop().is_given() {
@@ -49,7 +48,7 @@ async fn round(hub: &Hub, away: &mut HashMap<CursorKey, Instant>) {
         }
         let since = away.get(&key).copied().unwrap_or_else(Instant::now);
         if since.elapsed() > span + AWAY_SLACK {
-            delete(hub, group).await;
+            forget(hub, group).await;
         } else {
             seen.insert(key, since);
         }
@@ -66,15 +65,6 @@ fn may_be_left(hub: &Hub, group: &Group) -> bool {
 /// The token whose agents are the group, if it is that of a token.
 fn token_of(group: &Group) -> Option<TokenId> {
     group.name.parse().ok().filter(|token| group.id == GroupId::of_token(*token))
-}
-
-async fn delete(hub: &Hub, read: &Versioned<Group>) {
-    let group = &read.record;
-    match hub.store().directory().delete_group(read).await {
-        Err(store::Error::Conflict) => debug!(output = %group.output, "somebody has come for a group"),
-        Ok(()) => info!(output = %group.output, group = %group.id, "nobody came back for a group; it is gone"),
-        Err(error) => warn!(output = %group.output, %error, "a group that nobody came back for could not be deleted"),
-    }
 }
 
 /// The cursor of a group, and for how long a delivery of it may be tried; `None` when its output or
